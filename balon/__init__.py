@@ -1,0 +1,1 @@
+"""The Django project of Balon, and the protocol that all its parts share."""

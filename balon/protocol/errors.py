@@ -1,0 +1,37 @@
+"""The protocol's error tree."""
+
+
+class ProtocolError(ValueError):
+    """Bytes or values that docs/protocol.md does not allow."""
+
+
+class EncodingError(ProtocolError):
+    """Text or bytes that are not the one canonical encoding of anything."""
+
+
+class EnvelopeError(ProtocolError):
+    """An envelope whose layout or padding is not what the reader expects (docs/protocol.md section 3)."""
+
+
+class PasswordPolicyError(ProtocolError):
+    """A login name, password or derivation parameter outside the policy (docs/protocol.md section 2)."""
+
+
+class StatementError(ProtocolError):
+    """A signed statement that does not parse or does not say what it must (docs/protocol.md section 10)."""
+
+
+class RosterError(StatementError):
+    """A roster entry that may not follow the entries before it (docs/protocol.md section 7)."""
+
+
+class RecoveryKitError(ProtocolError):
+    """A recovery code or credential that is not one (docs/protocol.md section 6)."""
+
+
+class DamagedRecoveryKitError(RecoveryKitError):
+    """A recovery code or credential of the right form whose check digits do not fit: mistyped or cut."""
+
+
+class FrameError(ProtocolError):
+    """A sealed request or a stream of frames that is not laid out as docs/protocol.md section 9 says."""
