@@ -122,7 +122,7 @@ class ReplyReader:
         return part
 
     def _frame_size(self) -> int | None:
-        if len(self._buffer) < 4:  # noqa: PLR2004 - u32
+        if len(self._buffer) < 4:
             return None
         size = int.from_bytes(self._buffer[:4], "big")
         if not FRAME_OVERHEAD < size <= MAX_FRAME_SIZE:

@@ -1,6 +1,7 @@
 """The roster's rules: which signed entry may follow which (docs/protocol.md section 7).
 
-Pure state; whoever applies an entry has verified its signature under the actor's identity key: the roster's own, or the pinned one of a person who is not a member yet.
+Pure state; whoever applies an entry has verified its signature under the actor's identity key: the roster's own, or
+the pinned one of a person who is not a member yet.
 """
 
 import hashlib
