@@ -1,0 +1,34 @@
+# What one can do here. The first two are all that a newcomer needs.
+.PHONY: run test lint format bench vectors assets setup setup-test
+.DEFAULT_GOAL := run
+
+PY := .venv/bin/python
+
+run: setup ## Start Balon on http://localhost:8000 (PORT=… for another port)
+	@exec $(PY) scripts/run.py
+
+test: setup-test ## Every test, browser tests included
+	@$(PY) -m pytest $(ARGS)
+	@BALON_TEST_SERVICES=real $(PY) -m pytest tests/accounts tests/keystore tests/conversations tests/project $(ARGS)
+
+lint: setup-test ## Style, types, import rules
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports
+
+format: setup-test ## Rewrite the sources in their one style
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+bench: setup-test ## Measurements, each against a baseline in the same run
+	@$(PY) scripts/bench/run.py $(ARGS)
+
+vectors: setup-test ## The known answers of the protocol alone
+	@$(PY) -m pytest tests/protocol $(ARGS)
+
+assets: setup
+setup:
+	@python3 scripts/setup.py
+setup-test:
+	@python3 scripts/setup.py --test
