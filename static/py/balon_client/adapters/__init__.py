@@ -1,0 +1,1 @@
+"""The browser behind the ports. Only this package touches JavaScript, through `javascript`."""

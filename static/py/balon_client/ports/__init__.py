@@ -1,0 +1,71 @@
+"""What the client needs of the world, as protocols: the flows know these, `adapters` has the browser behind them.
+
+`tests/client/doubles` has the same ports under CPython; `tests/contract` holds both to these docstrings.
+"""
+
+from balon_client.ports.crypto import AccountGeneration, Crypto
+from balon_client.ports.keys import (
+    AccountKeys,
+    AccountPublicKeys,
+    AccountTerms,
+    ConversationKey,
+    DecryptionKey,
+    EncapsulatedRequest,
+    GeneratedConversationKey,
+    OpenedFrame,
+    PasswordBuffer,
+    PasswordKeys,
+    Recipient,
+    ReplyKey,
+    RootKey,
+    SealedAccount,
+    SigningKey,
+    WrappedConversationKey,
+)
+from balon_client.ports.platform import (
+    Clock,
+    Connection,
+    Http,
+    JsonObject,
+    KeyStore,
+    Platform,
+    Random,
+    Response,
+    SessionRecord,
+    Socket,
+    Tabs,
+    encode_json,
+)
+
+__all__ = [
+    "AccountGeneration",
+    "AccountKeys",
+    "AccountPublicKeys",
+    "AccountTerms",
+    "Clock",
+    "Connection",
+    "ConversationKey",
+    "Crypto",
+    "DecryptionKey",
+    "EncapsulatedRequest",
+    "GeneratedConversationKey",
+    "Http",
+    "JsonObject",
+    "KeyStore",
+    "OpenedFrame",
+    "PasswordBuffer",
+    "PasswordKeys",
+    "Platform",
+    "Random",
+    "Recipient",
+    "ReplyKey",
+    "Response",
+    "RootKey",
+    "SealedAccount",
+    "SessionRecord",
+    "SigningKey",
+    "Socket",
+    "Tabs",
+    "WrappedConversationKey",
+    "encode_json",
+]

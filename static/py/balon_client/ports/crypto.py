@@ -1,0 +1,224 @@
+"""The crypto port: everything that touches a key. docs/protocol.md sections 2 to 9 define each construction.
+
+Calls take batches, since a call into JavaScript costs more than the cryptography behind it (docs/architecture.md).
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from balon.protocol.envelope import Kind
+from balon.protocol.types import Ciphertext, Envelope, Plaintext, PublicKey, Signature, Statement
+from balon_client.ports.keys import (
+    AccountPublicKeys,
+    AccountTerms,
+    ConversationKey,
+    DecryptionKey,
+    EncapsulatedRequest,
+    GeneratedConversationKey,
+    OpenedFrame,
+    PasswordBuffer,
+    PasswordKeys,
+    Recipient,
+    ReplyKey,
+    RootKey,
+    SealedAccount,
+    SigningKey,
+    WrappedConversationKey,
+)
+
+
+class AccountGeneration(Protocol):
+    """Account keys that are being generated, or are ready and not sealed yet. Use once: `seal` or `drop`."""
+
+    async def public_keys(self) -> AccountPublicKeys:
+        """Waits until the keys are there (RSA-4096 takes 0.4 to 7 s) and gives their public halves.
+
+        May be called any number of times before `seal` or `drop`.
+
+        Raises:
+            RandomnessError: The generator's output repeats.
+            RuntimeError: The keys were sealed or dropped.
+        """
+
+    async def seal(self, kek: RootKey, terms: AccountTerms) -> SealedAccount:
+        """Seals MEK under the KEK, identity and RSA key under the MEK, and all three under the recovery key.
+
+        Zeroes every raw byte afterwards, also on failure; the generation cannot be used again.
+
+        Args:
+            kek: The key-encryption key derived with exactly `terms.salt`, `terms.iterations`, `terms.login`.
+            terms: What the envelopes are bound to.
+
+        Raises:
+            RandomnessError: The generator's output repeats.
+            RuntimeError: The keys were sealed or dropped.
+        """
+
+    def drop(self) -> None:
+        """Zeroes and forgets the keys. Harmless when they are sealed or dropped already."""
+
+
+class Crypto(Protocol):
+    """All cryptography of the client, on opaque handles.
+
+    Any method may raise `RandomnessError` when the generator repeats itself. `DecryptionError` has one message for
+    every reason, and no method tells which check failed.
+    """
+
+    async def verify_support(self) -> None:
+        """Checks that every primitive of the protocol is there.
+
+        Raises:
+            UnsupportedBrowserError: One is missing, or this is no secure context; says which of the two.
+        """
+
+    def zero(self, password: PasswordBuffer) -> None:
+        """Zeroes a password that is not going to be derived from."""
+
+    async def derive_password_keys(  # noqa: PLR0913 - the inputs of section 2
+        self, password: PasswordBuffer, *, login: str, kdf: object, salt: object, iterations: object, user_id: UUID
+    ) -> PasswordKeys:
+        """Derives KEK and login key (section 2). Zeroes the password, also on failure.
+
+        The policy is checked here, before the password is read, whatever the caller checked.
+
+        Args:
+            password: 1 to 1024 bytes, secret; zeroed.
+            login: As `normalize_login` gives it.
+            kdf: Algorithm name as stored or as the server sent it; anything but PBKDF2-SHA256 is refused.
+            salt: 32 bytes.
+            iterations: 600 000 to 5 000 000.
+            user_id: Whose keys.
+
+        Raises:
+            PasswordPolicyError: The parameters are outside the policy, or the password has 0 or more than 1024 bytes.
+        """
+
+    def generate_account_keys(self) -> AccountGeneration:
+        """Starts to generate MEK, identity key, RSA pair and recovery code; returns at once (section 4)."""
+
+    async def open_root_key(self, root: RootKey, kind: Kind, context: bytes, envelope: Envelope) -> RootKey:
+        """Opens an envelope that holds a 32-byte root key: kind MEK under the KEK, kind PREV under CK[e + 1].
+
+        Raises:
+            DecryptionError: It does not open, or holds no 32 bytes.
+        """
+
+    async def open_signing_key(
+        self, root: RootKey, context: bytes, envelope: Envelope, public: PublicKey
+    ) -> SigningKey:
+        """Opens idk_env under the MEK and checks that the seed is the one of `public` (section 4).
+
+        Raises:
+            DecryptionError: It does not open.
+            KeyPairError: It opens, but belongs to another public key.
+        """
+
+    async def open_decryption_key(
+        self, root: RootKey, context: bytes, envelope: Envelope, spki: bytes
+    ) -> DecryptionKey:
+        """Opens rsa_env under the MEK and checks the pair: 32 random bytes to `spki` and back (section 4).
+
+        Args:
+            root: The MEK.
+            context: `contexts.rsa_context`.
+            envelope: rsa_env.
+            spki: The RSA public key of the verified bundle.
+
+        Raises:
+            DecryptionError: It does not open.
+            KeyPairError: It opens, but belongs to another public key.
+        """
+
+    async def seal_many(self, root: RootKey, kind: Kind, items: Sequence[tuple[bytes, bytes]]) -> list[Envelope]:
+        """Seals (context, plaintext) pairs, in one call; pads the kinds that are padded (section 3)."""
+
+    async def open_many(self, root: RootKey, kind: Kind, items: Sequence[tuple[bytes, Envelope]]) -> list[Plaintext]:
+        """Opens (context, envelope) pairs, in one call; takes padding off.
+
+        Args:
+            root: The key that the caller expects; an envelope under another one is refused.
+            kind: The expected kind.
+            items: Contexts rebuilt by the caller from what it knows, never from the answer; envelopes of any length.
+
+        Raises:
+            DecryptionError: At least one does not open. Nothing is returned then.
+        """
+
+    async def open_each(
+        self, root: RootKey, kind: Kind, items: Sequence[tuple[bytes, Envelope]]
+    ) -> list[Plaintext | None]:
+        """As `open_many`, with None in the place of each that does not open: for pages of messages."""
+
+    async def sign(self, key: SigningKey, statement: Statement) -> Signature:
+        """Signs one statement."""
+
+    async def sign_many(self, key: SigningKey, statements: Sequence[Statement]) -> list[Signature]:
+        """Signs statements, in one call."""
+
+    async def verify_many(self, items: Sequence[tuple[PublicKey, Statement, Signature]]) -> None:
+        """Verifies (public key, statement, signature) triples, in one call; any lengths may come in.
+
+        Strict Ed25519: keys and R of small order, non-canonical encodings and S not below the group order are
+        refused, whatever the platform does (RFC 8032 section 5.1.7, A41).
+
+        Raises:
+            SignatureError: At least one does not hold.
+        """
+
+    async def verify_each(self, items: Sequence[tuple[PublicKey, Statement, Signature]]) -> list[Statement | None]:
+        """As `verify_many`, with the statement where its signature holds and None where not."""
+
+    async def generate_conversation_key(
+        self, conversation_id: UUID, epoch: int, recipients: Sequence[Recipient]
+    ) -> GeneratedConversationKey:
+        """Generates CK[epoch], commits to it and wraps it for each recipient (section 7)."""
+
+    async def unwrap_conversation_key(self, key: DecryptionKey, item: WrappedConversationKey) -> ConversationKey:
+        """Unwraps a conversation key under the label built from `item` (section 7). 6 ms: cache the result.
+
+        The caller compares `ck_commit` with the roster's and the grant's, and has verified the grant's signature.
+
+        Raises:
+            DecryptionError: It does not open, or holds no 32 bytes.
+        """
+
+    async def unwrap_each(
+        self, key: DecryptionKey, items: Sequence[WrappedConversationKey]
+    ) -> list[ConversationKey | None]:
+        """As `unwrap_conversation_key` for many, in one call, with None where one does not open."""
+
+    async def encapsulate_request(self, hpke_pub: PublicKey, info: bytes, plaintext: bytes) -> EncapsulatedRequest:
+        """HPKE SealBase, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM, empty aad (RFC 9180, section 9).
+
+        Args:
+            hpke_pub: The gateway's key from a verified key statement, 32 bytes.
+            info: `contexts.infer_info`.
+            plaintext: The request's JSON.
+
+        Raises:
+            DecryptionError: `hpke_pub` is no usable X25519 key (wrong length, small order).
+        """
+
+    async def derive_reply_key(
+        self, reply_secret: bytes, *, enc: bytes, response_nonce: bytes, stream_id: UUID
+    ) -> ReplyKey:
+        """K_r = HKDF(reply_secret, enc || response_nonce, ctx("reply", stream_id), 32) (section 9)."""
+
+    async def open_frames(
+        self, key: ReplyKey, stream_id: UUID, first_index: int, frames: Sequence[Ciphertext]
+    ) -> list[OpenedFrame]:
+        """Opens consecutive frames, in one call, and takes their padding off (section 9).
+
+        Tries each as not final, then as final. A frame behind a final one counts as damage.
+
+        Args:
+            key: From `derive_reply_key`.
+            stream_id: The stream.
+            first_index: Number i of the first frame given.
+            frames: Frames i, i + 1, … without length prefix.
+
+        Raises:
+            DamagedFramesError: One does not open; has those before it.
+        """
