@@ -5,7 +5,7 @@
 PY := .venv/bin/python
 
 run: setup ## Start Balon on http://localhost:8000 (PORT=… for another port)
-	@exec $(PY) scripts/run.py
+	@exec $(PY) -m scripts.run
 
 test: setup-test ## Every test, browser tests included
 	@$(PY) -m pytest $(ARGS)
