@@ -35,3 +35,7 @@ class DamagedRecoveryKitError(RecoveryKitError):
 
 class FrameError(ProtocolError):
     """A sealed request or a stream of frames that is not laid out as docs/protocol.md section 9 says."""
+
+
+class SignatureFormError(ProtocolError):
+    """An Ed25519 key or signature that a strict verification refuses whatever it signs (RFC 8032 section 5.1.7)."""

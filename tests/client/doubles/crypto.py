@@ -1,0 +1,215 @@
+"""The port `Crypto` on pyca cryptography: a handle's `native` is the raw key or pyca's key object."""
+
+import hashlib
+import os
+from collections.abc import Callable
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives import hpke
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
+
+from balon.protocol.contexts import frame_aad, kek_info, login_seed_info, reply_info
+from balon.protocol.envelope import Kind
+from balon.protocol.errors import FrameError, PasswordPolicyError, SignatureFormError
+from balon.protocol.frames import encode_frame_nonce, unpad_frame
+from balon.protocol.password import MAX_PASSWORD_SIZE, hash_password_salt, verify_kdf_policy
+from balon.protocol.signatures import verify_signature_form
+from balon.protocol.types import Ciphertext, PublicKey, Signature, WrappedKey
+from balon_client.errors import DamagedFramesError, DecryptionError, KeyPairError, SignatureError
+from balon_client.ports import (
+    ConversationKey,
+    DecryptionKey,
+    EncapsulatedRequest,
+    GeneratedConversationKey,
+    OpenedFrame,
+    PasswordKeys,
+    ReplyKey,
+    RootKey,
+    SigningKey,
+)
+from balon_client.randomness import CheckedRandom
+from tests.client.doubles.accounts import PycaGeneration, pbkdf2, public_of, spki_of
+from tests.client.doubles.envelopes import derive_commitment, hkdf, open_envelope, seal_envelope
+from tests.client.doubles.platform import SystemClock
+
+_HPKE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
+
+
+def _oaep(label: bytes) -> padding.OAEP:
+    return padding.OAEP(padding.MGF1(SHA256()), SHA256(), label)
+
+
+class PycaCrypto:
+    """The port `Crypto`.
+
+    Args:
+        source: The generator of random bytes; a test may put a broken one in.
+        rsa_key: What `generate_account_keys` gives instead of generating: saves a second for each account.
+    """
+
+    def __init__(
+        self, source: Callable[[int], bytes] = os.urandom, *, rsa_key: rsa.RSAPrivateKey | None = None
+    ) -> None:
+        self._random_bytes = CheckedRandom(source, SystemClock()).generate_bytes
+        self._rsa_key = rsa_key
+
+    async def verify_support(self) -> None:
+        """Everything is there."""
+
+    def zero(self, password) -> None:
+        password[:] = bytes(len(password))
+
+    async def derive_password_keys(self, password, *, login, kdf, salt, iterations, user_id) -> PasswordKeys:
+        try:
+            verify_kdf_policy(algorithm=kdf, iterations=iterations, salt=salt)
+            if not 0 < len(password) <= MAX_PASSWORD_SIZE:
+                raise PasswordPolicyError("A password has 1 to 1024 bytes.")
+            master = pbkdf2(password, hash_password_salt(login, salt), iterations)
+        finally:
+            self.zero(password)
+        seed = hkdf(master, b"", login_seed_info(user_id))
+        login_key = SigningKey(Ed25519PrivateKey.from_private_bytes(seed), public_of(seed))
+        return PasswordKeys(RootKey(hkdf(master, b"", kek_info(user_id))), login_key)
+
+    def generate_account_keys(self) -> PycaGeneration:
+        return PycaGeneration(self._random_bytes, self._rsa_key)
+
+    async def open_root_key(self, root, kind, context, envelope) -> RootKey:
+        opened = open_envelope(root.native, kind, context, envelope)
+        if len(opened) != 32:
+            raise DecryptionError
+        return RootKey(bytes(opened))
+
+    async def open_signing_key(self, root, context, envelope, public) -> SigningKey:
+        seed = open_envelope(root.native, Kind.IDK, context, envelope)
+        if len(seed) != 32:
+            raise DecryptionError
+        if public_of(seed) != public:
+            raise KeyPairError
+        return SigningKey(Ed25519PrivateKey.from_private_bytes(seed), public)
+
+    async def open_decryption_key(self, root, context, envelope, spki) -> DecryptionKey:
+        pkcs8 = open_envelope(root.native, Kind.RSA, context, envelope)
+        try:
+            key = load_der_private_key(pkcs8, None)
+        except ValueError:
+            raise DecryptionError from None
+        if not isinstance(key, rsa.RSAPrivateKey) or spki_of(key) != spki:
+            raise KeyPairError
+        return DecryptionKey(key)
+
+    async def seal_many(self, root, kind, items):
+        return [
+            seal_envelope(root.native, kind, context, plaintext, self._random_bytes(32)) for context, plaintext in items
+        ]
+
+    async def open_many(self, root, kind, items):
+        return [open_envelope(root.native, kind, context, envelope) for context, envelope in items]
+
+    async def open_each(self, root, kind, items):
+        return [_open_or_none(root.native, kind, context, envelope) for context, envelope in items]
+
+    async def sign(self, key, statement) -> Signature:
+        return Signature(key.native.sign(statement))
+
+    async def sign_many(self, key, statements):
+        return [await self.sign(key, statement) for statement in statements]
+
+    async def verify_many(self, items) -> None:
+        for public, statement, signature in items:
+            _verify(public, statement, signature)
+
+    async def verify_each(self, items):
+        return [_verify_or_none(*item) for item in items]
+
+    async def generate_conversation_key(self, conversation_id, epoch, recipients) -> GeneratedConversationKey:
+        root = self._random_bytes(32)
+        wrapped = [
+            WrappedKey(
+                load_der_public_key(recipient.spki).encrypt(root, _oaep(recipient.label(conversation_id, epoch)))
+            )
+            for recipient in recipients
+        ]
+        key = ConversationKey(RootKey(root), derive_commitment(root, conversation_id, epoch))
+        return GeneratedConversationKey(key, wrapped)
+
+    async def unwrap_conversation_key(self, key, item) -> ConversationKey:
+        label = item.recipient.label(item.conversation_id, item.epoch)
+        try:
+            root = key.native.decrypt(item.wrapped, _oaep(label))
+        except ValueError:
+            raise DecryptionError from None
+        if len(root) != 32:
+            raise DecryptionError
+        return ConversationKey(RootKey(root), derive_commitment(root, item.conversation_id, item.epoch))
+
+    async def unwrap_each(self, key, items):
+        return [await self._unwrap_or_none(key, item) for item in items]
+
+    async def _unwrap_or_none(self, key, item):
+        try:
+            return await self.unwrap_conversation_key(key, item)
+        except DecryptionError:
+            return None
+
+    async def encapsulate_request(self, hpke_pub, info, plaintext) -> EncapsulatedRequest:
+        try:
+            sealed = _HPKE.encrypt(plaintext, X25519PublicKey.from_public_bytes(hpke_pub), info)
+        except ValueError:
+            raise DecryptionError from None
+        return EncapsulatedRequest(sealed[:32], Ciphertext(sealed[32:]))
+
+    async def derive_reply_key(self, reply_secret, *, enc, response_nonce, stream_id) -> ReplyKey:
+        return ReplyKey(hkdf(reply_secret, enc + response_nonce, reply_info(stream_id)))
+
+    async def open_frames(self, key, stream_id, first_index, frames):
+        opened: list[OpenedFrame] = []
+        for index, frame in enumerate(frames, first_index):
+            after_final = bool(opened) and opened[-1].final
+            found = None if after_final else _open_frame(key.native, stream_id, index, frame)
+            if found is None:
+                raise DamagedFramesError(opened)
+            opened.append(found)
+        return opened
+
+
+def _open_or_none(root: bytes, kind: Kind, context: bytes, envelope: bytes):
+    try:
+        return open_envelope(root, kind, context, envelope)
+    except DecryptionError:
+        return None
+
+
+def _verify(public: PublicKey, statement: bytes, signature: bytes) -> None:
+    try:
+        verify_signature_form(public, signature)
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, statement)
+    except (SignatureFormError, InvalidSignature):
+        raise SignatureError from None
+
+
+def _verify_or_none(public: PublicKey, statement: bytes, signature: bytes):
+    try:
+        _verify(public, statement, signature)
+    except SignatureError:
+        return None
+    return statement
+
+
+def _open_frame(key: bytes, stream_id, index: int, frame: bytes) -> OpenedFrame | None:
+    for final in (False, True):
+        aad = frame_aad(stream_id, index, final=final)
+        try:
+            return OpenedFrame(unpad_frame(AESGCM(key).decrypt(encode_frame_nonce(index), frame, aad)), final)
+        except (InvalidTag, FrameError):
+            continue
+    return None
+
+
+def sha256(value: bytes) -> bytes:
+    return hashlib.sha256(value).digest()
