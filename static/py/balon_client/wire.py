@@ -1,0 +1,105 @@
+"""Reads the server's JSON strictly: what has another type, size or form than docs/api.md says is an alarm.
+
+Nothing here decides whether an answer is true, only whether it is well formed; fields nobody asked for are ignored,
+which is how an offered "recovery key of the organisation" ends (docs/threats.md A7).
+"""
+
+from typing import Any
+from uuid import UUID
+
+from balon.protocol.encoding import decode_b64u, parse_uuid
+from balon.protocol.errors import EncodingError
+from balon_client.alarms import AnswerError
+
+MAX_INT = 1 << 53
+"""Beyond this, JavaScript and JSON disagree about integers."""
+MAX_TEXT = 4096
+MAX_BYTES = 1 << 21
+"""More than any envelope that a message may have (docs/api.md)."""
+MAX_ITEMS = 1000
+
+
+class Fields:
+    """One JSON object of an answer, whose fields are read by name and type."""
+
+    __slots__ = ("_values", "_where")
+
+    def __init__(self, value: Any, where: str) -> None:
+        """Takes the object.
+
+        Args:
+            value: Whatever `json.loads` gave.
+            where: Its name, for the error; holds no value.
+
+        Raises:
+            AnswerError: It is no object.
+        """
+        if type(value) is not dict:
+            raise AnswerError(where)
+        self._values: dict[str, Any] = value
+        self._where = where
+
+    def refuse(self, name: str) -> AnswerError:
+        """The error to raise about a field."""
+        return AnswerError(f"{self._where}.{name}")
+
+    def has(self, name: str) -> bool:
+        """Whether the field is there and not null."""
+        return self._values.get(name) is not None
+
+    def text(self, name: str, *, limit: int = MAX_TEXT) -> str:
+        """A string of at most `limit` characters that has a UTF-8 form."""
+        value = self._values.get(name)
+        if type(value) is not str or len(value) > limit:
+            raise self.refuse(name)
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise self.refuse(name) from None
+        return value
+
+    def integer(self, name: str, *, least: int = 0) -> int:
+        """An integer from `least` to 2^53 - 1."""
+        value = self._values.get(name)
+        if type(value) is not int or not least <= value < MAX_INT:
+            raise self.refuse(name)
+        return value
+
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        value = self._values.get(name)
+        if type(value) is not bool:
+            raise self.refuse(name)
+        return value
+
+    def raw(self, name: str, *, size: int | None = None, limit: int = MAX_BYTES) -> bytes:
+        """Bytes from canonical base64url: exactly `size`, or at most `limit`."""
+        value = self._values.get(name)
+        if type(value) is not str or len(value) > limit * 4 // 3 + 4:
+            raise self.refuse(name)
+        try:
+            decoded = decode_b64u(value)
+        except EncodingError:
+            raise self.refuse(name) from None
+        if len(decoded) > limit or (size is not None and len(decoded) != size):
+            raise self.refuse(name)
+        return decoded
+
+    def uuid(self, name: str) -> UUID:
+        """An identifier in canonical form."""
+        try:
+            return parse_uuid(self._values.get(name, ""))
+        except EncodingError:
+            raise self.refuse(name) from None
+
+    def item(self, name: str) -> "Fields":
+        """An object."""
+        return Fields(self._values.get(name), f"{self._where}.{name}")
+
+    def items(self, name: str, *, limit: int = MAX_ITEMS) -> list["Fields"]:
+        """A list of objects."""
+        value = self._values.get(name)
+        if type(value) is not list or len(value) > limit:
+            raise self.refuse(name)
+        where = f"{self._where}.{name}"
+        return [Fields(item, where) for item in value]
