@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.browser.person import Person
-from tests.fakes.openai_server import FakeOpenAIServer
+from tests.fakes.openai_server import MODEL, FakeOpenAIServer, Script, run_in_thread
 from tests.stack.installation import Installation, free_port
 from tests.stack.wiretap import Wiretap
 
@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def upstream() -> Iterator[FakeOpenAIServer]:
     """An OpenAI-compatible server whose replies a test chooses."""
-    with FakeOpenAIServer() as server:
+    with run_in_thread() as server:
         yield server
 
 
@@ -58,7 +58,7 @@ def whole_installation(
     tap = Wiretap(free_port())
     settings = {
         "BALON_UPSTREAM_URL": upstream.url,
-        "BALON_UPSTREAM_MODELS": "test-model",
+        "BALON_UPSTREAM_MODELS": MODEL,
         "BALON_UPSTREAM_API_KEY": "test-key",
         "BALON_THROTTLES": "off",
     }
@@ -83,7 +83,7 @@ def wiretap(whole_installation: tuple[Installation, Wiretap], upstream: FakeOpen
     """What crosses the wire; honest and empty at the start of each test."""
     tap = whole_installation[1]
     tap.forget()
-    upstream.reset()
+    upstream.script = Script()
     yield tap
     tap.forget()
 
