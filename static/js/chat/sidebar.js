@@ -1,0 +1,100 @@
+import { html, nothing } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import { toProblem } from "../problems.js";
+import { conversationPath } from "../router.js";
+import { Element, define } from "../ui/element.js";
+import { period } from "../ui/format.js";
+import { chevron, close, mark, person, plus, warning } from "../ui/icons.js";
+import "../ui/menu.js";
+
+class Sidebar extends Element {
+  static topics = ["library", "route", "thread", "session"];
+  static properties = { loadingMore: { state: true } };
+
+  #items = [
+    { label: "Settings", run: () => this.store.router.go("#settings") },
+    { label: "Lock", run: () => this.store.lock().catch((error) => this.store.alarm(toProblem(error), null)) },
+    { label: "Sign out", run: () => this.store.signOut() },
+  ];
+
+  #new() {
+    this.store.newConversation();
+    this.dispatchEvent(new Event("settled"));
+    document.querySelector("balon-composer textarea")?.focus();
+  }
+
+  async #older() {
+    this.loadingMore = true;
+    try {
+      await this.store.olderConversations();
+    } catch (error) {
+      this.store.alarm(toProblem(error), null);
+    }
+    this.loadingMore = false;
+  }
+
+  render() {
+    return html`
+      <div class="sidebar-head">
+        <div class="brand">${mark}<span class="brand-name">Balon</span></div>
+        <button type="button" class="icon-button drawer-close" aria-label="Close the list" title="Close the list" @click=${() => this.dispatchEvent(new Event("close-drawer"))}>
+          ${close}
+        </button>
+      </div>
+      <button type="button" class="button new-conversation" @click=${this.#new}>${plus}New conversation</button>
+      <nav class="conversations" aria-label="Conversations">${this.#list} ${this.#more}</nav>
+      <div class="sidebar-foot">
+        <balon-menu class="account up" label="Account" .items=${this.#items} .buttonClass=${"account-button"} .face=${this.#account}></balon-menu>
+      </div>
+    `;
+  }
+
+  get #account() {
+    return html`<span class="avatar">${person}</span><span class="account-name">${this.store.session?.login ?? ""}</span>${chevron}`;
+  }
+
+  get #list() {
+    const { conversations } = this.store;
+    if (!conversations) return html`<div class="skeleton" aria-hidden="true"><i></i><i></i><i></i><i></i></div>`;
+    if (conversations.length === 0) return html`<p class="empty-list">Your conversations will be listed here.</p>`;
+    return this.#groups(conversations).map(
+      ([heading, items]) => html`
+        <h2 class="list-heading">${heading}</h2>
+        <ul class="list">
+          ${repeat(items, ({ id }) => id, (item) => this.#item(item))}
+        </ul>
+      `,
+    );
+  }
+
+  #groups(conversations) {
+    const groups = new Map();
+    for (const item of conversations) {
+      const heading = period(item.updated_ms);
+      groups.set(heading, [...(groups.get(heading) ?? []), item]);
+    }
+    return [...groups];
+  }
+
+  #item({ id, title, streaming, alarm }) {
+    const current = this.store.thread?.id === id;
+    return html`
+      <li>
+        <a class="list-link" href=${conversationPath(id)} data-route aria-current=${current ? "page" : nothing} @click=${() => this.dispatchEvent(new Event("settled"))}>
+          <span class=${title ? "list-title" : "list-title untitled"}>${title ?? "Untitled conversation"}</span>
+          ${streaming ? html`<span class="live-dot"><span class="sr-only">Reply in progress</span></span>` : nothing}
+          ${alarm ? html`<span class="list-alarm">${warning}<span class="sr-only">${alarm.title}</span></span>` : nothing}
+        </a>
+      </li>
+    `;
+  }
+
+  get #more() {
+    if (!this.store.moreConversations) return nothing;
+    return html`<button type="button" class="link list-more" ?disabled=${this.loadingMore} @click=${this.#older}>
+      ${this.loadingMore ? "Loading…" : "Show older conversations"}
+    </button>`;
+  }
+}
+
+define("balon-sidebar", Sidebar);

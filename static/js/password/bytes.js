@@ -1,0 +1,11 @@
+export const PASSWORD_MAX_BYTES = 1024;
+
+/** The password as the protocol wants it (docs/protocol.md, section 2): UTF-8 of the NFKC form, never stripped. */
+export function passwordBytes(text) {
+  return new TextEncoder().encode(text.normalize("NFKC"));
+}
+
+/** Overwrites the bytes; those that were handed over to the worker are gone from here already. */
+export function wipe(bytes) {
+  if (bytes.byteLength > 0) bytes.fill(0);
+}

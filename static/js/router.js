@@ -1,0 +1,45 @@
+// Addresses: "/" (new conversation), "/c/<id>", and a fragment for the views that the server need not know of.
+
+const CONVERSATION = /^\/c\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+const FRAGMENTS = { "#sign-up": "sign-up", "#recovery": "recovery", "#settings": "settings" };
+
+export function parseLocation({ pathname, hash }) {
+  const match = CONVERSATION.exec(pathname);
+  return { id: match ? match[1] : null, view: FRAGMENTS[hash] ?? null };
+}
+
+export function conversationPath(id) {
+  return id ? `/c/${id}` : "/";
+}
+
+/** The History API behind an event: "change" whenever the address names something else. */
+export class Router extends EventTarget {
+  constructor() {
+    super();
+    this.route = parseLocation(location);
+    addEventListener("popstate", () => this.#update());
+    addEventListener("click", (event) => this.#follow(event));
+  }
+
+  go(path, { replace = false } = {}) {
+    const method = replace ? "replaceState" : "pushState";
+    if (path !== location.pathname + location.hash) history[method](null, "", path);
+    this.#update();
+  }
+
+  #update() {
+    const next = parseLocation(location);
+    const same = next.id === this.route.id && next.view === this.route.view;
+    this.route = next;
+    if (!same) this.dispatchEvent(new Event("change"));
+  }
+
+  #follow(event) {
+    const plain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+    const link = plain && !event.defaultPrevented && event.target.closest?.("a[data-route]");
+    if (!link) return;
+    event.preventDefault();
+    const { pathname, hash } = new URL(link.href);
+    this.go(pathname + hash);
+  }
+}

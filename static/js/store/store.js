@@ -1,0 +1,339 @@
+import { mark } from "../marks.js";
+import { toProblem } from "../problems.js";
+import { passwordBytes, wipe } from "../password/bytes.js";
+import { Router, conversationPath } from "../router.js";
+import { Outbox } from "./outbox.js";
+import { Thread } from "./thread.js";
+
+const TOUCH_EVERY_MS = 20_000;
+const LEAVES_BY_ITSELF = new Set(["other-tab", "signed-out"]);
+
+/**
+ * All that the page knows, and the only caller of the worker. Views read its fields and listen to its topics: phase, session,
+ * route, library, thread, preferences, connection, alarms, kit, keys.
+ */
+export class Store extends EventTarget {
+  phase = "starting"; // "starting", "ready", "failed" or "unsupported"
+  unsupported = null;
+  session = null; // null until the worker said what it is
+  ended = null; // why the last session ended, for the sign-in view
+  creating = false;
+  kit = null;
+  keys = null; // state of the key generation of the sign-up form
+  conversations = null;
+  moreConversations = false;
+  thread = null;
+  settings = null;
+  models = null;
+  gateway = null;
+  modelsProblem = null;
+  connection = "connecting";
+  saving = null;
+  alarms = [];
+  drafts = new Map();
+
+  #core = null;
+  #touched = 0;
+  #signingOut = false;
+  #connected = Promise.withResolvers?.() ?? deferred();
+
+  constructor({ sessionLikely = false } = {}) {
+    super();
+    this.sessionLikely = sessionLikely;
+    this.router = new Router();
+    this.outbox = new Outbox(this);
+    this.router.addEventListener("change", () => this.#routed());
+    this.#openThread(this.router.route.id);
+  }
+
+  get usable() {
+    return this.session?.state === "signed-in";
+  }
+
+  get model() {
+    const wanted = this.settings?.model;
+    return this.models?.find(({ id }) => id === wanted) ?? this.models?.[0] ?? null;
+  }
+
+  changed(topic) {
+    this.dispatchEvent(new Event(topic));
+  }
+
+  // --- The worker ---
+
+  refuseBrowser(reason) {
+    this.phase = "unsupported";
+    this.unsupported = reason;
+    this.changed("phase");
+  }
+
+  async connect(core) {
+    this.#core = core;
+    this.#listen(core);
+    this.#connected.resolve();
+    try {
+      await core.ready;
+      this.#setSession(await core.call("boot"), null);
+      this.#set("phase", "ready");
+    } catch (error) {
+      console.error(error);
+      this.#set("phase", "failed");
+    }
+  }
+
+  async call(name, ...args) {
+    await this.#connected.promise;
+    await this.#core.ready;
+    return this.#core.call(name, ...args);
+  }
+
+  #listen(core) {
+    const on = (type, take) => core.addEventListener(type, ({ detail }) => take(detail));
+    on("session", ({ session, reason }) => this.#setSession(session, reason));
+    on("key-generation", ({ state }) => this.#set("keys", state));
+    on("conversations", (detail) => this.#setConversations(detail));
+    on("message", (detail) => this.thread?.takeMessage(detail));
+    on("reply", (detail) => this.thread?.takeReply(detail));
+    on("removed", ({ conversation_id }) => this.#removed(conversation_id));
+    on("connection", ({ state }) => this.#setConnection(state));
+    on("saving", ({ state }) => this.#set("saving", state, "connection"));
+    on("alarm", ({ problem, conversation_id }) => this.alarm(problem, conversation_id));
+  }
+
+  #set(field, value, topic = field) {
+    this[field] = value;
+    this.changed(topic);
+  }
+
+  #setConnection(state) {
+    this.#set("connection", state);
+    if (state === "online" && this.usable && !this.models) this.loadModels();
+  }
+
+  // --- The session ---
+
+  async signIn(login, password) {
+    this.ended = null;
+    this.#setSession(await this.#withPassword("sign_in", [login], password), "signed-in");
+  }
+
+  async unlock(password) {
+    this.#setSession(await this.#withPassword("unlock", [], password), "unlocked");
+  }
+
+  /** The kit is set before the session, so that no view shows the chat while the kit has not been saved. */
+  async signUp(login, password) {
+    this.creating = true;
+    try {
+      const { session, kit } = await this.#withPassword("sign_up", [login], password);
+      this.#set("kit", kit);
+      this.#setSession(session, "signed-in");
+    } finally {
+      this.creating = false;
+      this.changed("session");
+    }
+  }
+
+  kitSaved() {
+    this.kit = null;
+    this.router.go(location.pathname, { replace: true });
+    this.changed("kit");
+  }
+
+  async prepareSignUp() {
+    this.#set("keys", "running");
+    await this.call("prepare_sign_up");
+  }
+
+  cancelSignUp() {
+    this.#set("keys", null);
+    if (this.#core) this.call("cancel_sign_up").catch(() => {});
+  }
+
+  async lock() {
+    this.#setSession(await this.call("lock"), "locked");
+  }
+
+  async signOut() {
+    this.#signingOut = true; // the worker's own event comes before it is done
+    await this.call("sign_out").catch(toProblem);
+    this.leave();
+  }
+
+  /** A fresh document: whatever this one remembered is gone with it. */
+  leave() {
+    location.replace("/");
+  }
+
+  /** Tells the worker that the person is there, at most every 20 s. */
+  touch() {
+    const now = Date.now();
+    if (!this.usable || now - this.#touched < TOUCH_EVERY_MS) return;
+    this.#touched = now;
+    this.call("touch").catch(toProblem);
+  }
+
+  async #withPassword(name, args, password) {
+    const bytes = passwordBytes(password);
+    try {
+      return await this.call(name, ...args, bytes);
+    } finally {
+      wipe(bytes);
+    }
+  }
+
+  #setSession(session, reason) {
+    const before = this.session?.state;
+    this.session = session;
+    if (session.state !== "signed-in") this.#lost(before, reason);
+    else if (before !== "signed-in") this.#entered();
+    this.changed("session");
+  }
+
+  #entered() {
+    mark("balon:signed-in");
+    this.ended = null;
+    this.loadConversations();
+    this.loadModels();
+    this.call("settings").then((settings) => this.#set("settings", settings, "preferences"), toProblem);
+    if (this.thread) this.#load(this.thread);
+    else this.#openThread(this.router.route.id);
+    this.outbox.deliver();
+  }
+
+  /** What was decrypted goes with the session. What was typed before there was one stays. */
+  #lost(before, reason) {
+    if (before === "signed-in" || before === "locked") {
+      const out = this.session.state === "signed-out";
+      if (out && !this.#signingOut && LEAVES_BY_ITSELF.has(reason)) return this.leave();
+      this.ended = out ? reason : null;
+      if (before === "signed-in") this.#forget();
+    }
+    this.outbox.giveBack();
+  }
+
+  #forget() {
+    this.outbox.clear();
+    this.drafts.clear();
+    Object.assign(this, { conversations: null, moreConversations: false, settings: null, models: null, gateway: null });
+    Object.assign(this, { modelsProblem: null, alarms: [], thread: null, saving: null });
+    for (const topic of ["library", "thread", "preferences", "alarms"]) this.changed(topic);
+  }
+
+  // --- Conversations ---
+
+  async loadConversations() {
+    try {
+      const conversations = await this.call("list_conversations");
+      if (!this.conversations) this.#setConversations({ conversations, more: conversations.length >= 50 });
+    } catch (error) {
+      this.alarm(toProblem(error), null);
+    }
+  }
+
+  async olderConversations() {
+    const { more } = await this.call("older_conversations");
+    this.#set("moreConversations", more, "library");
+  }
+
+  #setConversations({ conversations, more }) {
+    this.conversations = conversations;
+    if (more !== undefined) this.moreConversations = more;
+    this.changed("library");
+  }
+
+  conversationItem(id) {
+    return this.conversations?.find((item) => item.id === id) ?? null;
+  }
+
+  rename(id, title) {
+    return this.call("rename", id, title);
+  }
+
+  async deleteConversation(id) {
+    await this.call("delete_conversation", id);
+    this.#removed(id);
+  }
+
+  #removed(id) {
+    this.drafts.delete(id);
+    this.#setConversations({ conversations: (this.conversations ?? []).filter((item) => item.id !== id) });
+    if (this.thread?.id === id) this.router.go("/", { replace: true });
+  }
+
+  #routed() {
+    const { id } = this.router.route;
+    if ((this.thread?.id ?? null) !== id) this.#openThread(id);
+    this.changed("route");
+  }
+
+  #openThread(id) {
+    if (this.session && !this.usable) return;
+    this.thread = new Thread(id, this);
+    this.changed("thread");
+    if (this.usable) this.#load(this.thread);
+  }
+
+  /** Starts the empty conversation again, also from an empty one that has been sent to. */
+  newConversation() {
+    this.router.go("/");
+    if (this.thread?.id) this.#openThread(null);
+  }
+
+  #load(thread) {
+    if (thread.id) thread.load();
+    else this.call("close_conversation").catch(toProblem);
+  }
+
+  reopen() {
+    this.#openThread(this.thread.id);
+  }
+
+  /** A new conversation got its id while it was being sent to. */
+  adopted(thread) {
+    if (this.thread !== thread) return;
+    this.router.go(conversationPath(thread.id), { replace: true });
+    this.changed("thread");
+  }
+
+  // --- Preferences and alarms ---
+
+  async loadModels() {
+    try {
+      const { models, gateway } = await this.call("models");
+      Object.assign(this, { models, gateway, modelsProblem: null });
+    } catch (error) {
+      this.modelsProblem = toProblem(error);
+    }
+    this.changed("preferences");
+  }
+
+  async updateSettings(changes) {
+    this.#set("settings", { ...this.settings, ...changes }, "preferences");
+    this.#set("settings", await this.call("update_settings", changes), "preferences");
+  }
+
+  /** A part of the page itself did not load. */
+  fail() {
+    this.#set("phase", "failed");
+  }
+
+  alarm(problem, conversationId) {
+    if (conversationId && this.thread?.id === conversationId) return this.thread.takeAlarm(problem);
+    const known = this.alarms.some((alarm) => alarm.code === problem.code && alarm.detail === problem.detail);
+    if (!known) this.#set("alarms", [...this.alarms, problem]);
+  }
+
+  dismiss(problem) {
+    this.#set(
+      "alarms",
+      this.alarms.filter((alarm) => alarm !== problem),
+    );
+  }
+}
+
+function deferred() {
+  let resolve;
+  const promise = new Promise((accept) => (resolve = accept));
+  return { promise, resolve };
+}

@@ -1,0 +1,190 @@
+import { mark, markPainted } from "../marks.js";
+import { toProblem } from "../problems.js";
+
+const PAGE = 50;
+
+/**
+ * One open conversation: its messages in pages, so that thousands can stay on screen and a change touches one page. "pages"
+ * says that messages came or went, "state" that something around them did; a changed message goes to those who watch it.
+ */
+export class Thread extends EventTarget {
+  state; // "new", "loading", "ready" or "failed"
+  problem = null;
+  title = null;
+  epoch = null;
+  pages = [];
+  alarms = [];
+  more = false;
+  writable = true;
+  loadingOlder = false;
+  olderProblem = null;
+
+  #index = new Map(); // message id -> page
+  #watchers = new Map();
+  #dirty = new Set();
+  #frame = 0;
+  #pageNumber = 0;
+
+  constructor(id, store) {
+    super();
+    this.id = id;
+    this.store = store;
+    this.state = id ? "loading" : "new";
+  }
+
+  get newest() {
+    return this.pages.at(-1)?.messages.at(-1) ?? null;
+  }
+
+  get isEmpty() {
+    return this.pages.length === 0;
+  }
+
+  get streaming() {
+    const messages = this.pages.at(-1)?.messages ?? [];
+    return messages.findLast(({ state }) => state === "streaming") ?? null;
+  }
+
+  has(messageId) {
+    return this.#index.has(messageId);
+  }
+
+  changed(type) {
+    this.dispatchEvent(new Event(type));
+  }
+
+  async load() {
+    this.#setState("loading", null);
+    try {
+      this.#show(await this.store.call("open_conversation", this.id));
+    } catch (error) {
+      this.#setState("failed", toProblem(error));
+    }
+  }
+
+  #show({ title, epoch, messages, more, alarms, writable }) {
+    Object.assign(this, { title, epoch, more, alarms, writable });
+    this.#index.clear();
+    this.pages = [];
+    if (messages.length > 0) this.#addPage(messages, "push");
+    this.#setState("ready", null);
+    this.changed("pages");
+  }
+
+  #setState(state, problem) {
+    this.state = state;
+    this.problem = problem;
+    this.changed("state");
+  }
+
+  #addPage(messages, where) {
+    const page = { key: (this.#pageNumber += 1), messages };
+    this.pages[where](page);
+    this.pages = [...this.pages];
+    for (const { id } of messages) this.#index.set(id, page);
+  }
+
+  async loadOlder() {
+    if (this.loadingOlder || !this.more || this.state !== "ready") return;
+    this.loadingOlder = true;
+    this.olderProblem = null;
+    this.changed("state");
+    try {
+      const { messages, more } = await this.store.call("older_messages", this.id);
+      this.more = more;
+      if (messages.length > 0) this.#addPage(messages, "unshift");
+    } catch (error) {
+      this.olderProblem = toProblem(error);
+    }
+    this.loadingOlder = false;
+    this.changed("pages");
+    this.changed("state");
+  }
+
+  // --- What the worker says ---
+
+  takeMessage({ conversation_id, message }) {
+    if (!this.#concerns(conversation_id)) return;
+    const before = this.message(message.id);
+    if (before) this.#replace(message);
+    else this.#append(message);
+    this.store.outbox.seen(this, message);
+    this.#markProgress(before, message);
+    if (before?.state !== message.state) this.changed("state");
+  }
+
+  takeReply({ conversation_id, message_id, text }) {
+    if (this.id !== conversation_id) return;
+    const message = this.message(message_id);
+    if (!message) return;
+    if (!message.text) markPainted("balon:first-token", message_id);
+    message.text = (message.text ?? "") + text;
+    this.#touch(message_id);
+  }
+
+  takeAlarm(problem) {
+    if (this.alarms.some(({ code, detail }) => code === problem.code && detail === problem.detail)) return;
+    this.alarms = [...this.alarms, problem];
+    this.changed("state");
+  }
+
+  /** A new conversation learns its id from the first message that the worker says for it. */
+  #concerns(conversationId) {
+    if (this.id === null && this.store.outbox.isSending(this)) this.adopt(conversationId);
+    return this.id === conversationId && this.state === "ready";
+  }
+
+  adopt(conversationId) {
+    if (this.id !== null) return;
+    this.id = conversationId;
+    this.#setState("ready", null);
+    this.store.adopted(this);
+  }
+
+  message(id) {
+    return this.#index.get(id)?.messages.find((message) => message.id === id) ?? null;
+  }
+
+  #replace(message) {
+    const { messages } = this.#index.get(message.id);
+    messages[messages.findIndex(({ id }) => id === message.id)] = message;
+    this.#touch(message.id);
+  }
+
+  #append(message) {
+    const last = this.pages.at(-1);
+    if (!last || last.messages.length >= PAGE) this.#addPage([message], "push");
+    else {
+      last.messages = [...last.messages, message];
+      this.#index.set(message.id, last);
+    }
+    this.changed("pages");
+  }
+
+  #markProgress(before, message) {
+    if (message.author.kind !== "assistant") return;
+    if (message.text && !before?.text) markPainted("balon:first-token", message.id);
+    if (before?.state === "streaming" && message.state === "saved") mark("balon:reply-saved", message.id);
+  }
+
+  // --- Who shows a message ---
+
+  watch(id, take) {
+    this.#watchers.set(id, take);
+    return () => this.#watchers.get(id) === take && this.#watchers.delete(id);
+  }
+
+  /** However many tokens came: one update a frame. */
+  #touch(id) {
+    this.#dirty.add(id);
+    this.#frame ||= requestAnimationFrame(() => this.#flush());
+  }
+
+  #flush() {
+    this.#frame = 0;
+    const ids = [...this.#dirty];
+    this.#dirty.clear();
+    for (const id of ids) this.#watchers.get(id)?.(this.message(id));
+    this.changed("flush");
+  }
+}

@@ -1,0 +1,51 @@
+import { html } from "lit";
+import { close } from "./icons.js";
+import { Element } from "./element.js";
+
+/**
+ * The base of a dialog. It opens when it is put into the document, gives focus back to where it was, and says "done" when it closes.
+ */
+export class Dialog extends Element {
+  #opener = null;
+
+  connectedCallback() {
+    super.connectedCallback();
+    this.#opener = document.activeElement;
+  }
+
+  firstUpdated() {
+    this.querySelector("dialog").showModal();
+  }
+
+  close() {
+    this.querySelector("dialog").close();
+  }
+
+  #closed() {
+    if (this.#opener?.isConnected) this.#opener.focus();
+    this.dispatchEvent(new Event("done"));
+  }
+
+  frame({ title, body, role = "dialog", describedBy = "" }) {
+    return html`
+      <dialog
+        class="dialog"
+        role=${role}
+        aria-labelledby="dialog-title"
+        aria-describedby=${describedBy}
+        @close=${this.#closed}
+        @click=${(event) => event.target === event.currentTarget && role === "dialog" && this.close()}
+      >
+        <div class="dialog-body">
+          <div class="dialog-head">
+            <h2 id="dialog-title">${title}</h2>
+            ${role === "dialog"
+              ? html`<button type="button" class="icon-button" aria-label="Close" title="Close" @click=${() => this.close()}>${close}</button>`
+              : ""}
+          </div>
+          ${body}
+        </div>
+      </dialog>
+    `;
+  }
+}

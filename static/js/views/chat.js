@@ -1,0 +1,107 @@
+import { html, nothing } from "lit";
+import "../chat/composer.js";
+import "../chat/conversation_bar.js";
+import "../chat/message_list.js";
+import "../chat/sidebar.js";
+import { alarm } from "../ui/alarm.js";
+import { Element, define } from "../ui/element.js";
+import "./settings.js";
+
+const NARROW = matchMedia("(max-width: 47.99rem)");
+
+/** Sidebar and conversation. Below 48rem the sidebar is a drawer over the conversation. */
+class Chat extends Element {
+  static topics = ["thread", "route", "alarms", "session"];
+  static properties = { drawer: { state: true }, narrow: { state: true }, storageNoted: { state: true } };
+
+  #resized = () => (this.narrow = NARROW.matches);
+  #escaped = (event) => event.key === "Escape" && this.drawer && this.#toggle(false);
+  #route = null;
+
+  constructor() {
+    super();
+    this.drawer = false;
+    this.narrow = NARROW.matches;
+    this.storageNoted = false;
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    NARROW.addEventListener("change", this.#resized);
+    addEventListener("keydown", this.#escaped);
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    NARROW.removeEventListener("change", this.#resized);
+    removeEventListener("keydown", this.#escaped);
+  }
+
+  willUpdate() {
+    const { route } = this.store.router;
+    if (route !== this.#route) this.drawer = false;
+    this.#route = route;
+  }
+
+  async #toggle(open) {
+    this.drawer = open;
+    await this.updateComplete;
+    this.querySelector(open ? ".drawer-close" : ".drawer-open")?.focus();
+  }
+
+  render() {
+    const { store } = this;
+    const covered = this.narrow && this.drawer;
+    const settings = store.router.route.view === "settings";
+    return html`
+      <div class=${covered ? "chat drawer-is-open" : "chat"}>
+        <balon-sidebar
+          class="sidebar"
+          .store=${store}
+          ?inert=${this.narrow && !this.drawer}
+          @close-drawer=${() => this.#toggle(false)}
+          @settled=${() => (this.drawer = false)}
+        ></balon-sidebar>
+        <div class="scrim" @click=${() => this.#toggle(false)}></div>
+        <main class="conversation" ?inert=${covered}>
+          ${settings
+            ? html`<balon-settings .store=${store} @open-drawer=${() => this.#toggle(true)}></balon-settings>`
+            : this.#conversation}
+        </main>
+      </div>
+    `;
+  }
+
+  get #conversation() {
+    const { store } = this;
+    return html`
+      <balon-bar .store=${store} .thread=${store.thread} @open-drawer=${() => this.#toggle(true)}></balon-bar>
+      <div class="alarms">${store.alarms.map((problem) => this.#alarm(problem))} ${this.#storageNote}</div>
+      <balon-messages class="messages" .store=${store} .thread=${store.thread}></balon-messages>
+      <balon-composer class="composer" .store=${store} .thread=${store.thread}></balon-composer>
+    `;
+  }
+
+  #alarm(problem) {
+    const { store } = this;
+    const actions = {
+      retry: () => (store.dismiss(problem), store.loadConversations(), store.thread?.id && store.reopen()),
+      "sign-in": () => store.signOut(),
+      unlock: () => store.lock(),
+    };
+    return alarm(problem, { actions, dismiss: () => store.dismiss(problem) });
+  }
+
+  get #storageNote() {
+    const { session } = this.store;
+    if (this.storageNoted || !session || session.persistent) return nothing;
+    return html`
+      <div class="note">
+        <p>This browser could not store your keys, so they stay in memory: after a reload it asks for your password again.</p>
+        <button type="button" class="button small" @click=${() => (this.storageNoted = true)}>Understood</button>
+      </div>
+    `;
+  }
+}
+
+define("balon-chat", Chat);

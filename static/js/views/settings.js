@@ -1,0 +1,102 @@
+import { html, nothing } from "lit";
+import { toProblem } from "../problems.js";
+import { conversationPath } from "../router.js";
+import { alarm } from "../ui/alarm.js";
+import { Element, define } from "../ui/element.js";
+import { groups, mediumDate } from "../ui/format.js";
+import { menu } from "../ui/icons.js";
+
+const IDLE_MINUTES = [1, 5, 15, 30, 60];
+
+class Settings extends Element {
+  static topics = ["preferences", "session"];
+  static properties = { problem: { state: true }, saved: { state: true } };
+
+  async #idle({ target }) {
+    this.problem = this.saved = null;
+    try {
+      await this.store.updateSettings({ idle_minutes: Number(target.value) });
+      this.saved = true;
+    } catch (error) {
+      this.problem = toProblem(error);
+    }
+  }
+
+  get #choices() {
+    const current = this.store.settings?.idle_minutes ?? this.store.session?.idle_minutes ?? 15;
+    const all = [...new Set([...IDLE_MINUTES, current])].sort((a, b) => a - b);
+    return all.map((minutes) => html`<option value=${minutes} ?selected=${minutes === current}>${minutes === 1 ? "1 minute" : `${minutes} minutes`}</option>`);
+  }
+
+  render() {
+    const { store } = this;
+    return html`
+      <header class="bar">
+        <button type="button" class="icon-button drawer-open" aria-label="Show the list" title="Show the list" @click=${() => this.dispatchEvent(new Event("open-drawer"))}>
+          ${menu}
+        </button>
+        <h1 class="bar-title" tabindex="-1" data-autofocus>Settings</h1>
+        <a class="button small" href=${conversationPath(store.thread?.id)} data-route>Done</a>
+      </header>
+      <div class="settings" tabindex="0" role="region" aria-label="Settings">
+        <div class="settings-column">
+          ${this.problem ? alarm(this.problem) : nothing} ${this.#account} ${this.#lock} ${this.#appearance} ${this.#gateway}
+        </div>
+      </div>
+    `;
+  }
+
+  get #account() {
+    const { session } = this.store;
+    return html`
+      <section>
+        <h2>Account</h2>
+        <p>Signed in as <strong class="wrap">${session?.login}</strong>.</p>
+        <p class="quiet">
+          ${session?.persistent === false
+            ? "This browser could not store your keys: a reload asks for your password."
+            : "Your keys rest in this browser in a form that cannot be exported, until you lock it or sign out."}
+        </p>
+      </section>
+    `;
+  }
+
+  get #lock() {
+    return html`
+      <section>
+        <h2>Lock</h2>
+        <div class="setting">
+          <label for="idle">Lock when nothing happens for</label>
+          <span class="select boxed"><select id="idle" @change=${this.#idle}>${this.#choices}</select></span>
+        </div>
+        <p class="quiet" aria-live="polite">${this.saved ? "Saved." : "Locking removes your keys from memory. Your password brings them back."}</p>
+      </section>
+    `;
+  }
+
+  get #appearance() {
+    return html`
+      <section>
+        <h2>Appearance</h2>
+        <p>Light or dark, and motion, follow your system.</p>
+      </section>
+    `;
+  }
+
+  get #gateway() {
+    const { gateway } = this.store;
+    if (!gateway) return nothing;
+    return html`
+      <section>
+        <h2>Inference gateway</h2>
+        <p>Prompts are sealed to the one gateway with this fingerprint. Whoever runs it can tell you whether it is right.</p>
+        <p class="code fingerprint">${groups(gateway.fingerprint)}</p>
+        <p class="quiet">
+          ${gateway.first_use ? "Trusted on first use, just now." : `Known to this account since ${mediumDate(gateway.pinned_ms)}.`}
+        </p>
+      </section>
+    `;
+  }
+}
+
+define("balon-settings", Settings);
