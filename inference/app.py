@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from inference.errors import BadRequestError, RefusedError, TooLargeError
+from inference.errors import BadRequestError, CrossOriginError, RefusedError, TooLargeError
 from inference.gateway import Gateway
 from inference.logs import AccessLog
 
@@ -62,6 +62,7 @@ async def get_keys(request: Request) -> Response:
 
 async def post_sealed(request: Request) -> Response:
     """Opens a sealed request and streams the sealed reply."""
+    _refuse_browsers(request)
     gateway = _gateway(request)
     reply = gateway.accept(await _read_body(request))
     return SealedResponse(gateway.run(reply))
@@ -69,6 +70,7 @@ async def post_sealed(request: Request) -> Response:
 
 async def post_stop(request: Request) -> Response:
     """Stops a running reply."""
+    _refuse_browsers(request)
     _gateway(request).stop(request.path_params["stream_id"])
     return Response(status_code=204)
 
@@ -129,6 +131,12 @@ async def _read_body(request: Request) -> bytes:
     except (TimeoutError, ClientDisconnect):
         raise BadRequestError from None
     return bytes(body)
+
+
+def _refuse_browsers(request: Request) -> None:
+    """Browsers name the page's origin with every POST; the web tier does not."""
+    if "origin" in request.headers:
+        raise CrossOriginError
 
 
 def _gateway(request: Request) -> Gateway:

@@ -5,6 +5,7 @@ Refusals, before a reply starts: problem details (RFC 9457) with one of these co
 | code | status | meaning |
 |---|---|---|
 | `bad-request` | 400 | the request does not open, or what it holds is malformed; never more detail than that |
+| `cross-origin` | 403 | a browser sent this on behalf of a page; only the web tier speaks to the gateway |
 | `unknown-stream` | 404 | stop was asked for a reply that is not running here (it may have ended) |
 | `replayed` | 409 | these very bytes were answered before |
 | `too-large` | 413 | the body is larger than the gateway takes |
@@ -75,6 +76,14 @@ class BadRequestError(RefusedError):
     status = 400
     code = "bad-request"
     title = "The request cannot be read."
+
+
+class CrossOriginError(RefusedError):
+    """A browser is asking: no page has business here, and one of another origin could spend the model."""
+
+    status = 403
+    code = "cross-origin"
+    title = "The gateway does not answer browsers."
 
 
 class UnknownStreamError(RefusedError):

@@ -89,6 +89,8 @@ class ReplySigner:
     def sign_ending(self, name: str, reason: str) -> dict[str, str]:
         """The content of the final frame: why the reply ends, who says so, and the signature.
 
+        It names the request's hash too, since whoever follows the reply without having sent the request cannot know it.
+
         Args:
             name: `finish` or `error`.
             reason: `stop`, `length` or `stopped`, or an error's code.

@@ -240,7 +240,7 @@ def run_in_thread(script: Script | None = None, *, port: int = 0) -> Iterator[Fa
 
 async def _serve(server: FakeOpenAIServer) -> None:
     async with server:
-        print(server.url, flush=True)
+        print(server.url, flush=True)  # noqa: T201 - a program of its own
         await asyncio.Event().wait()
 
 

@@ -20,6 +20,7 @@ from inference.gateway import Gateway
 from inference.identity import Identity, load_identity
 from inference.settings import Limits
 from tests.fakes.openai_server import FakeOpenAIServer, Script
+from tests.inference.doubles import until
 from tests.inference.sealed_client import SealedClient
 
 
@@ -53,9 +54,7 @@ async def serve_gateway(identity: Identity, backend: ModelBackend, **options: ob
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
-        while not server.started:
-            assert not serving.done(), serving.exception()
-            await asyncio.sleep(0.01)
+        await until(lambda: server.started or serving.done())
         try:
             yield RunningGateway(gateway, server, SealedClient(http), url)
         finally:
@@ -89,6 +88,5 @@ async def relayed(serve: Serve, upstream: FakeOpenAIServer) -> AsyncIterator[Run
         patience=Patience(settled_s=0.2, unsettled_s=0.05, first_s=5.0),
     )
     async with serve(backend, limits=Limits(max_tokens=500)) as running:
-        while not backend.readiness().ready:
-            await asyncio.sleep(0.02)
+        await until(lambda: backend.readiness().ready)
         yield running

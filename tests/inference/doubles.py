@@ -1,6 +1,7 @@
 """A model and a clock under the test's control."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
@@ -22,6 +23,14 @@ async def never_end(prompt: Prompt) -> AsyncGenerator[Delta, None]:
         yield Delta(f"{number} ")
         number += 1
         await asyncio.sleep(0.005)
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    """Waits until something is true, and fails when it does not come true in time."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        await asyncio.sleep(0.01)
 
 
 @dataclass

@@ -84,6 +84,7 @@ class SealedPrompt:
             text_hash=hashlib.sha256(text.encode()).digest(),
         )
         Ed25519PublicKey.from_public_bytes(self.identity).verify(decode_b64u(final["signature"]), statement)
+        assert decode_b64u(final["request_hash"]) == hashlib.sha256(self.request.sealed).digest()
         assert decode_b64u(final["gateway_id"]) == hashlib.sha256(self.identity).digest()
 
 

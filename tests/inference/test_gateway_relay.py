@@ -10,14 +10,8 @@ import pytest
 from balon.protocol.frames import FRAME_OVERHEAD
 from tests.fakes.openai_server import FakeOpenAIServer, Script
 from tests.inference.conftest import RunningGateway
+from tests.inference.doubles import until
 from tests.inference.sealed_client import check_config, seal_prompt
-
-
-async def _until(condition, timeout_s: float = 5.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        await asyncio.sleep(0.01)
 
 
 async def test_a_thousand_chunks_arrive_whole_and_signed(relayed: RunningGateway, upstream: FakeOpenAIServer):
@@ -31,9 +25,7 @@ async def test_a_thousand_chunks_arrive_whole_and_signed(relayed: RunningGateway
 async def test_tokens_arrive_before_the_reply_is_complete(relayed: RunningGateway, upstream: FakeOpenAIServer):
     upstream.script = Script.numbered(40, delay_s=0.02)
     prompt = seal_prompt(await relayed.client.config())
-    arrived = []
-    async for _ in relayed.client.stream(prompt):
-        arrived.append(upstream.chunks_sent)
+    arrived = [upstream.chunks_sent async for _ in relayed.client.stream(prompt)]
     assert arrived[1] <= 3
     assert len(arrived) > 10
 
@@ -63,7 +55,7 @@ async def test_frame_sizes_take_few_values(relayed: RunningGateway, upstream: Fa
     for words in ("a", "incomprehensibilities ", "née ", "\n"):
         upstream.script = Script.of(*[words] * 60, delay_s=0.012)
         prompt = seal_prompt(await relayed.client.config())
-        _, *frames, final = [part async for part in relayed.client.stream(prompt)]
+        _, *frames, _final = [part async for part in relayed.client.stream(prompt)]
         assert len(frames) < 60, "tokens were not coalesced"
         sizes.update(len(frame) for frame in frames)
     assert all((size - FRAME_OVERHEAD) % 64 == 0 for size in sizes)
@@ -123,7 +115,7 @@ async def test_a_server_that_is_gone_is_model_unavailable(relayed: RunningGatewa
     await upstream.stop()
     _, final = await relayed.client.ask()
     assert final["error"] == "model-unavailable"
-    await _until(lambda: not relayed.gateway.readiness().ready)
+    await until(lambda: not relayed.gateway.readiness().ready)
     assert (await relayed.client.http.get("/readyz")).status_code == 503
     assert (await relayed.client.http.get("/healthz")).status_code == 200
 
@@ -139,7 +131,7 @@ async def test_stop_ends_the_reply_and_the_servers_work(relayed: RunningGateway,
     text, final = prompt.open(parts)
     assert final["finish"] == "stopped"
     assert text.startswith("w0 w1 ")
-    await _until(lambda: upstream.streams_aborted == 1)
+    await until(lambda: upstream.streams_aborted == 1)
     assert upstream.chunks_sent < 1000
     assert await relayed.client.stop(prompt.request.stream_id) == 404
 
@@ -166,7 +158,7 @@ async def test_a_client_that_leaves_stops_the_servers_work(relayed: RunningGatew
             async for _ in response.aiter_raw():
                 if upstream.chunks_sent > 3:
                     break
-    await _until(lambda: upstream.streams_open == 0)
+    await until(lambda: upstream.streams_open == 0)
     assert upstream.streams_aborted == 1
     assert upstream.chunks_sent < 1000
     assert await relayed.client.stop(prompt.request.stream_id) == 404
@@ -179,9 +171,9 @@ async def test_a_client_that_leaves_before_the_first_token_stops_the_server(
     prompt = seal_prompt(await relayed.client.config())
     async with relayed.client.http.stream("POST", "/v1/sealed", content=prompt.wire) as response:
         async for _ in response.aiter_raw():
-            await _until(lambda: upstream.streams_open == 1)
+            await until(lambda: upstream.streams_open == 1)
             break
-    await _until(lambda: upstream.streams_open == 0, timeout_s=0.7)
+    await until(lambda: upstream.streams_open == 0, timeout_s=0.7)
     assert upstream.streams_aborted == 1
 
 
