@@ -1,0 +1,216 @@
+"""The port `Crypto` on WebCrypto. Contexts and policy are here, everything with keys is in webcrypto.mjs."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from balon.protocol.contexts import ck_commit_info, frame_aad, kek_info, login_seed_info, reply_info
+from balon.protocol.envelope import Kind
+from balon.protocol.errors import FrameError, PasswordPolicyError, SignatureFormError
+from balon.protocol.frames import encode_frame_nonce, unpad_frame
+from balon.protocol.password import MAX_PASSWORD_SIZE, hash_password_salt, verify_kdf_policy
+from balon.protocol.signatures import verify_signature_form
+from balon.protocol.types import Ciphertext, Envelope, Plaintext, PublicKey, Signature, Statement, WrappedKey
+from balon_client.adapters.accounts import BrowserGeneration
+from balon_client.adapters.javascript import js_bytes, js_crypto, js_pack, refusing, take_bytes, take_pack
+from balon_client.errors import DamagedFramesError, DecryptionError, SignatureError
+from balon_client.ports import (
+    AccountGeneration,
+    ConversationKey,
+    DecryptionKey,
+    EncapsulatedRequest,
+    GeneratedConversationKey,
+    OpenedFrame,
+    PasswordBuffer,
+    PasswordKeys,
+    Recipient,
+    ReplyKey,
+    RootKey,
+    SigningKey,
+    WrappedConversationKey,
+)
+
+_OPENED = b"\x01"
+
+
+class BrowserCrypto:
+    """All cryptography of the client, on handles that the browser keeps. The port's docstrings hold."""
+
+    async def verify_support(self) -> None:
+        """Tries every primitive that a browser may lack."""
+        await refusing(js_crypto.verifySupport())
+
+    def zero(self, password: PasswordBuffer) -> None:
+        """Zeroes a password that is not going to be derived from."""
+        _js(password).fill(0)
+
+    async def derive_password_keys(  # noqa: PLR0913 - the port's
+        self, password: PasswordBuffer, *, login: str, kdf: object, salt: object, iterations: object, user_id: UUID
+    ) -> PasswordKeys:
+        """KEK and login key; checks the policy first, zeroes the password whatever happens."""
+        try:
+            verify_kdf_policy(algorithm=kdf, iterations=iterations, salt=salt)
+            if not 0 < _js(password).byteLength <= MAX_PASSWORD_SIZE:
+                raise PasswordPolicyError("A password has 1 to 1024 bytes.")
+            pw_salt = hash_password_salt(login, bytes(_js(salt)))
+            infos = js_bytes(kek_info(user_id)), js_bytes(login_seed_info(user_id))
+            found = await refusing(js_crypto.derivePasswordKeys(password, js_bytes(pw_salt), iterations, *infos))
+        finally:
+            self.zero(password)
+        return PasswordKeys(RootKey(found.kek), SigningKey(found.loginKey, PublicKey(take_bytes(found.loginPublic))))
+
+    def generate_account_keys(self) -> AccountGeneration:
+        """Starts to generate; returns at once."""
+        return BrowserGeneration()
+
+    async def open_root_key(self, root: RootKey, kind: Kind, context: bytes, envelope: Envelope) -> RootKey:
+        """Opens a 32-byte root key as a handle."""
+        opening = js_crypto.openRoot(root.native, int(kind), js_bytes(context), js_bytes(envelope))
+        return RootKey(await refusing(opening))
+
+    async def open_signing_key(
+        self, root: RootKey, context: bytes, envelope: Envelope, public: PublicKey
+    ) -> SigningKey:
+        """Opens the identity key as a handle and checks the pair."""
+        opening = js_crypto.openSigning(root.native, js_bytes(context), js_bytes(envelope), js_bytes(public))
+        return SigningKey(await refusing(opening), public)
+
+    async def open_decryption_key(
+        self, root: RootKey, context: bytes, envelope: Envelope, spki: bytes
+    ) -> DecryptionKey:
+        """Opens the RSA key as a handle and checks the pair."""
+        opening = js_crypto.openDecryption(root.native, js_bytes(context), js_bytes(envelope), js_bytes(spki))
+        return DecryptionKey(await refusing(opening))
+
+    async def seal_many(self, root: RootKey, kind: Kind, items: Sequence[tuple[bytes, bytes]]) -> list[Envelope]:
+        """Seals a batch in one call."""
+        sealing = js_crypto.sealMany(root.native, int(kind), _pack_tuples(items))
+        return [Envelope(part) for part in take_pack(await refusing(sealing))]
+
+    async def open_many(self, root: RootKey, kind: Kind, items: Sequence[tuple[bytes, Envelope]]) -> list[Plaintext]:
+        """Opens a batch in one call, all of it or nothing."""
+        opened = [plaintext for plaintext in await self.open_each(root, kind, items) if plaintext is not None]
+        if len(opened) != len(items):
+            raise DecryptionError
+        return opened
+
+    async def open_each(
+        self, root: RootKey, kind: Kind, items: Sequence[tuple[bytes, Envelope]]
+    ) -> list[Plaintext | None]:
+        """Opens a batch in one call, None for what does not open."""
+        parts = take_pack(await refusing(js_crypto.openEach(root.native, int(kind), _pack_tuples(items))))
+        return [
+            Plaintext(plaintext) if mark == _OPENED else None
+            for mark, plaintext in zip(parts[::2], parts[1::2], strict=True)
+        ]
+
+    async def sign(self, key: SigningKey, statement: Statement) -> Signature:
+        """Signs one statement."""
+        return (await self.sign_many(key, [statement]))[0]
+
+    async def sign_many(self, key: SigningKey, statements: Sequence[Statement]) -> list[Signature]:
+        """Signs a batch in one call."""
+        return [Signature(part) for part in take_pack(await js_crypto.signMany(key.native, js_pack(statements)))]
+
+    async def verify_many(self, items: Sequence[tuple[PublicKey, Statement, Signature]]) -> None:
+        """Verifies a batch in one call, all of it or nothing."""
+        if None in await self.verify_each(items):
+            raise SignatureError
+
+    async def verify_each(self, items: Sequence[tuple[PublicKey, Statement, Signature]]) -> list[Statement | None]:
+        """Verifies a batch in one call, None for what does not hold."""
+        marks = iter(take_bytes(await js_crypto.verifyEach(_pack_tuples([item for item in items if _has_form(item)]))))
+        return [item[1] if _has_form(item) and next(marks) == 1 else None for item in items]
+
+    async def generate_conversation_key(
+        self, conversation_id: UUID, epoch: int, recipients: Sequence[Recipient]
+    ) -> GeneratedConversationKey:
+        """A new conversation key, its commitment and its wraps, in one call."""
+        info = js_bytes(ck_commit_info(conversation_id, epoch))
+        wraps = _pack_tuples([(recipient.spki, recipient.label(conversation_id, epoch)) for recipient in recipients])
+        found = await refusing(js_crypto.generateConversationKey(info, wraps))
+        return GeneratedConversationKey(
+            _conversation_key(found), [WrappedKey(part) for part in take_pack(found.wrapped)]
+        )
+
+    async def unwrap_conversation_key(self, key: DecryptionKey, item: WrappedConversationKey) -> ConversationKey:
+        """Unwraps one conversation key."""
+        found = (await self.unwrap_each(key, [item]))[0]
+        if found is None:
+            raise DecryptionError
+        return found
+
+    async def unwrap_each(
+        self, key: DecryptionKey, items: Sequence[WrappedConversationKey]
+    ) -> list[ConversationKey | None]:
+        """Unwraps a batch in one call, None for what does not open."""
+        found = await refusing(js_crypto.unwrapEach(key.native, _pack_tuples([_unwrapping(item) for item in items])))
+        return [_conversation_key(entry) if entry is not None else None for entry in found]
+
+    async def encapsulate_request(self, hpke_pub: PublicKey, info: bytes, plaintext: bytes) -> EncapsulatedRequest:
+        """HPKE, single-shot."""
+        sealing = js_crypto.encapsulate(js_bytes(hpke_pub), js_bytes(info), js_bytes(plaintext))
+        enc, ciphertext = take_pack(await refusing(sealing))
+        return EncapsulatedRequest(enc, Ciphertext(ciphertext))
+
+    async def derive_reply_key(
+        self, reply_secret: bytes, *, enc: bytes, response_nonce: bytes, stream_id: UUID
+    ) -> ReplyKey:
+        """The key of a reply's frames."""
+        parts = js_bytes(reply_secret), js_bytes(enc + response_nonce), js_bytes(reply_info(stream_id))
+        return ReplyKey(await refusing(js_crypto.deriveReplyKey(*parts)))
+
+    async def open_frames(
+        self, key: ReplyKey, stream_id: UUID, first_index: int, frames: Sequence[Ciphertext]
+    ) -> list[OpenedFrame]:
+        """Opens consecutive frames in one call."""
+        sealed = [_frame_parts(stream_id, index, frame) for index, frame in enumerate(frames, first_index)]
+        parts = take_pack(await js_crypto.openFrames(key.native, _pack_tuples(sealed)))
+        opened = _leading_frames(list(zip(parts[::2], parts[1::2], strict=True)))
+        if len(opened) != len(frames):
+            raise DamagedFramesError(opened)
+        return opened
+
+
+def _js(value: object) -> Any:
+    """What a port passes as an object and this adapter knows to be a proxy, or checked."""
+    return value
+
+
+def _pack_tuples(items: Sequence[tuple[bytes, ...]]) -> Any:
+    return js_pack([part for item in items for part in item])
+
+
+def _has_form(item: tuple[PublicKey, Statement, Signature]) -> bool:
+    try:
+        verify_signature_form(item[0], item[2])
+    except SignatureFormError:
+        return False
+    return True
+
+
+def _unwrapping(item: WrappedConversationKey) -> tuple[bytes, bytes, bytes]:
+    label = item.recipient.label(item.conversation_id, item.epoch)
+    return item.wrapped, label, ck_commit_info(item.conversation_id, item.epoch)
+
+
+def _conversation_key(found: Any) -> ConversationKey:
+    return ConversationKey(RootKey(found.root), take_bytes(found.commit))
+
+
+def _frame_parts(stream_id: UUID, index: int, frame: Ciphertext) -> tuple[bytes, bytes, bytes, bytes]:
+    aads = frame_aad(stream_id, index, final=False), frame_aad(stream_id, index, final=True)
+    return encode_frame_nonce(index), frame, *aads
+
+
+def _leading_frames(opened: Sequence[tuple[bytes, bytes]]) -> list[OpenedFrame]:
+    """Takes padding off, up to the first frame that has none or that comes behind a final one."""
+    frames: list[OpenedFrame] = []
+    for final, padded in opened:
+        if frames and frames[-1].final:
+            break
+        try:
+            frames.append(OpenedFrame(unpad_frame(padded), final == _OPENED))
+        except FrameError:
+            break
+    return frames

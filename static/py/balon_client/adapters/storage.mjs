@@ -1,0 +1,127 @@
+// The session record in IndexedDB (docs/protocol.md section 11). Each call is one transaction or two in JavaScript:
+// an await of Python between two requests of one transaction would end it. "None" is undefined: Pyodide keeps null apart.
+import { USAGES, requireHandle, rootOf } from "./primitives.mjs";
+
+const DATABASE = "balon-session";
+const STORE = "session";
+const KEY = "current";
+const DELETE_TIMEOUT_MS = 5_000;
+
+const settled = (request) =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+
+function finished(transaction) {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = transaction.onerror = () => reject(transaction.error);
+  });
+}
+
+/** Opens the database; when it is not to be created, gives undefined where there is none. */
+async function openDatabase(create) {
+  const request = indexedDB.open(DATABASE, 1);
+  request.onupgradeneeded = () => (create ? request.result.createObjectStore(STORE) : request.transaction.abort());
+  try {
+    const database = await settled(request);
+    database.onversionchange = () => database.close();
+    return database;
+  } catch (error) {
+    if (!create && error?.name === "AbortError") return undefined;
+    throw error;
+  }
+}
+
+async function withStore(mode, create, work) {
+  const database = await openDatabase(create);
+  if (database === undefined) return undefined;
+  try {
+    const transaction = database.transaction(STORE, mode);
+    const done = finished(transaction);
+    done.catch(() => {}); // `work` fails first, with the better reason
+    const result = await work(transaction.objectStore(STORE));
+    await done;
+    return result;
+  } finally {
+    database.close();
+  }
+}
+
+async function exists() {
+  return (await indexedDB.databases()).some(({ name }) => name === DATABASE);
+}
+
+async function read() {
+  if (!(await exists())) return undefined;
+  return withStore("readonly", false, (store) => settled(store.get(KEY)));
+}
+
+/** The record with its handles checked: anything that could be exported, or do more than it must, is no record. */
+async function checked(record) {
+  if (record === undefined) return undefined;
+  if (record.mek === undefined) return { metadata: record.metadata };
+  requireHandle(record.idk, "Ed25519", USAGES.Ed25519);
+  requireHandle(record.enc, "RSA-OAEP", USAGES["RSA-OAEP"]);
+  if (!(record.identity instanceof Uint8Array) || record.identity.length !== 32) throw new TypeError("identity");
+  return { ...record, mek: await rootOf(record.mek) };
+}
+
+/** Replaces the record and reads it back; false where this browser cannot keep it, and then nothing of it is left. */
+export async function save(metadata, mek, idk, identity, enc) {
+  const record = { metadata, mek: mek?.key, idk, identity, enc };
+  try {
+    await withStore("readwrite", true, (store) => settled(store.put(record, KEY)));
+    const back = await checked(await read());
+    if (back?.metadata === metadata && (back.mek === undefined) === (mek === undefined)) return true;
+  } catch {
+    // Private windows, full disks, browsers that cannot clone handles: all the same to the caller.
+  }
+  await remove(DATABASE).catch(() => {});
+  return false;
+}
+
+/** Merges JSON into the metadata of the record that is there; false where there is none. */
+export async function updateMetadata(changes) {
+  if (!(await exists())) return false;
+  const updated = await withStore("readwrite", false, async (store) => {
+    const record = await settled(store.get(KEY));
+    if (record === undefined) return false;
+    const metadata = JSON.stringify({ ...JSON.parse(record.metadata), ...JSON.parse(changes) });
+    await settled(store.put({ ...record, metadata }, KEY));
+    return true;
+  });
+  return updated === true;
+}
+
+/** The record, or undefined for none and for one that cannot be used. */
+export async function load() {
+  try {
+    return await checked(await read());
+  } catch {
+    return undefined;
+  }
+}
+
+async function remove(name) {
+  const request = indexedDB.deleteDatabase(name);
+  // Another tab's connection closes at versionchange; one that does not is a failure, not a reason to hang.
+  const late = new Promise((_, reject) => setTimeout(() => reject(new Error("blocked")), DELETE_TIMEOUT_MS));
+  await Promise.race([settled(request), late]);
+}
+
+/** Deletes all that a worker of this origin can reach; gives the number of steps that failed. */
+export async function wipe() {
+  const databases = async () =>
+    (await indexedDB.databases()).map(
+      ({ name }) =>
+        () =>
+          remove(name),
+    );
+  const stored = async () => (await caches.keys()).map((name) => () => caches.delete(name));
+  const listed = await Promise.allSettled([databases(), stored()]);
+  const steps = listed.flatMap(({ value }) => value ?? []);
+  const done = await Promise.allSettled(steps.map((step) => step()));
+  return [...listed, ...done].filter(({ status }) => status === "rejected").length;
+}
