@@ -103,3 +103,9 @@ class Fields:
             raise self.refuse(name)
         where = f"{self._where}.{name}"
         return [Fields(item, where) for item in value]
+
+    def entries(self, *, limit: int) -> list[tuple[str, "Fields"]]:
+        """All fields of an object whose names are keys and whose values are objects."""
+        if len(self._values) > limit:
+            raise AnswerError(self._where)
+        return [(name, Fields(value, self._where)) for name, value in self._values.items()]

@@ -1,0 +1,205 @@
+"""The REST calls of docs/api.md: typed requests out, parsed records in. Only sealed and signed bytes leave here."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from balon.protocol.encoding import encode_b64u
+from balon.protocol.types import Envelope, Signature, WrappedKey
+from balon_client.errors import ProblemError
+from balon_client.ports import Http, encode_json
+from balon_client.records import (
+    Active,
+    ConversationPage,
+    ConversationRecord,
+    GatewayConfig,
+    KeyringRecord,
+    MessagePage,
+    MessageRecord,
+    Prelogin,
+    Signed,
+    StreamRecord,
+)
+from balon_client.wire import Fields
+
+PAGE: Final = 50
+_CSRF_CODES: Final = frozenset({"csrf-failed", "csrf"})
+_OPEN_PATHS: Final = ("/api/v1/accounts/login", "/api/v1/accounts/prelogin", "/api/v1/accounts", "/api/v1/session")
+
+
+def signed_json(signed: Signed) -> dict[str, str]:
+    """A signed statement as it travels."""
+    return {"statement": encode_b64u(signed.statement), "signature": encode_b64u(signed.signature)}
+
+
+class Api:
+    """Speaks to the web tier for one tab."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+        self.on_session_ended: Callable[[], None] | None = None
+        """Called when the server says that the session is over."""
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, str | int] | None = None,
+    ) -> Any:
+        encoded = None if body is None else encode_json(body)
+        try:
+            response = await self._http.request(method, path, query=query, body=encoded)
+        except ProblemError as error:
+            if error.problem_code not in _CSRF_CODES:
+                self._note_refusal(path, error)
+                raise
+            # Another tab signed in or out, which changes the token (docs/api.md): ask once for the new one.
+            await self.session()
+            response = await self._http.request(method, path, query=query, body=encoded)
+        return response.value
+
+    def _note_refusal(self, path: str, error: ProblemError) -> None:
+        if error.status == 401 and path not in _OPEN_PATHS and self.on_session_ended:
+            self.on_session_ended()
+
+    # --- Accounts ---
+
+    async def session(self) -> Active | None:
+        """The open session, or None. Keeps the CSRF token either way."""
+        response = await self._http.request("GET", "/api/v1/session")
+        fields = Fields(response.value, "session")
+        if fields.text("state", limit=16) == "none":
+            self._http.csrf_token = fields.text("csrf", limit=512)
+            return None
+        return self._keep_token(Active.parse(response.value, with_records=False))
+
+    async def prelogin(self, login: str) -> Prelogin:
+        """Asks for derivation parameters and a challenge."""
+        await self._ensure_token()
+        return Prelogin.parse(await self._request("POST", "/api/v1/accounts/prelogin", {"login": login}))
+
+    async def login(self, challenge_id: UUID, client_nonce: bytes, proof: Signature) -> Active:
+        """Proves knowledge of the password (section 5)."""
+        body = {
+            "challenge_id": str(challenge_id),
+            "client_nonce": encode_b64u(client_nonce),
+            "proof": encode_b64u(proof),
+        }
+        answer = await self._request("POST", "/api/v1/accounts/login", body)
+        return self._keep_token(Active.parse(answer, with_records=True))
+
+    async def sign_up(self, body: bytes, proof: str) -> Active:
+        """Creates an account; `body` is sent exactly as the proof covers it."""
+        response = await self._http.request("POST", "/api/v1/accounts", body=body, proof=proof)
+        return self._keep_token(Active.parse(response.value, with_records=True))
+
+    async def logout(self) -> None:
+        """Ends the session on the server."""
+        await self._ensure_token()
+        await self._request("POST", "/api/v1/accounts/logout", {})
+
+    async def account(self) -> Active:
+        """The open session with the account's sealed records."""
+        answer = await self._request("GET", "/api/v1/accounts/self")
+        return self._keep_token(Active.parse(answer, with_records=True))
+
+    async def _ensure_token(self) -> None:
+        if self._http.csrf_token is None:
+            await self.session()
+
+    def _keep_token(self, active: Active) -> Active:
+        self._http.csrf_token = active.csrf
+        return active
+
+    # --- Keys ---
+
+    async def keyring(self) -> KeyringRecord:
+        """The stored keyring."""
+        return KeyringRecord.parse(Fields(await self._request("GET", "/api/v1/keys/keyring"), "keyring"))
+
+    async def put_keyring(self, version: int, envelope: Envelope) -> None:
+        """Stores the next version of the keyring."""
+        await self._request("PUT", "/api/v1/keys/keyring", {"version": version, "envelope": encode_b64u(envelope)})
+
+    # --- Conversations ---
+
+    async def conversations(self, cursor: str | None) -> ConversationPage:
+        """A page of the list."""
+        query: dict[str, str | int] = {"limit": PAGE} if cursor is None else {"limit": PAGE, "cursor": cursor}
+        return ConversationPage.parse(await self._request("GET", "/api/v1/conversations", query=query))
+
+    async def create_conversation(
+        self, conversation_id: UUID, roster: Signed, grant: Signed, wrapped: WrappedKey
+    ) -> ConversationRecord:
+        """Creates a conversation; the same bytes again succeed."""
+        body = {
+            "conversation_id": str(conversation_id),
+            "roster": signed_json(roster),
+            "grant": {**signed_json(grant), "wrapped": encode_b64u(wrapped)},
+        }
+        answer = await self._request("POST", "/api/v1/conversations", body)
+        return ConversationRecord.parse(Fields(answer, "conversation"))
+
+    async def conversation(self, conversation_id: UUID) -> ConversationRecord:
+        """One conversation."""
+        answer = await self._request("GET", _path(conversation_id))
+        return ConversationRecord.parse(Fields(answer, "conversation"))
+
+    async def delete_conversation(self, conversation_id: UUID) -> None:
+        """Deletes a conversation."""
+        await self._request("DELETE", _path(conversation_id))
+
+    async def messages(
+        self, conversation_id: UUID, *, before: int | None = None, after: int | None = None, limit: int = PAGE
+    ) -> MessagePage:
+        """A page of messages, the newest when neither position is given."""
+        query: dict[str, str | int] = {"limit": limit}
+        if before is not None:
+            query["before"] = before
+        if after is not None:
+            query["after"] = after
+        return MessagePage.parse(await self._request("GET", _path(conversation_id, "messages"), query=query))
+
+    async def post_message(self, conversation_id: UUID, message: MessageRecord) -> int:
+        """Stores a sealed message; gives its position. Idempotent for the same bytes."""
+        body = {
+            "message_id": str(message.message_id),
+            "epoch": message.epoch,
+            "seq": message.seq,
+            "prev_hash": encode_b64u(message.prev_hash),
+            "created_ms": message.created_ms,
+            "envelope": encode_b64u(message.envelope),
+            "signature": encode_b64u(message.signature),
+        }
+        answer = await self._request("POST", _path(conversation_id, "messages"), body)
+        return Fields(answer, "message").integer("position", least=1)
+
+    async def put_meta(
+        self, conversation_id: UUID, *, meta_version: int, epoch: int, envelope: Envelope, signature: Signature
+    ) -> None:
+        """Stores the next version of title and settings."""
+        body = {
+            "meta_version": meta_version,
+            "epoch": epoch,
+            "envelope": encode_b64u(envelope),
+            "signature": encode_b64u(signature),
+        }
+        await self._request("PUT", _path(conversation_id, "meta"), body)
+
+    async def streams(self, conversation_id: UUID) -> list[StreamRecord]:
+        """The replies that are not saved yet."""
+        answer = await self._request("GET", _path(conversation_id, "streams"))
+        return list(map(StreamRecord.parse, Fields(answer, "streams").items("streams")))
+
+    # --- Inference ---
+
+    async def inference_config(self) -> GatewayConfig:
+        """The gateway's signed key config, unverified."""
+        return GatewayConfig.parse(await self._request("GET", "/api/v1/inference/config"))
+
+
+def _path(conversation_id: UUID, part: str = "") -> str:
+    path = f"/api/v1/conversations/{conversation_id}"
+    return f"{path}/{part}" if part else path

@@ -1,0 +1,132 @@
+"""The keyring of a signed-in person: opened, changed, and saved by compare-and-swap (docs/protocol.md section 10)."""
+
+import asyncio
+import contextlib
+from typing import Final
+from uuid import UUID
+
+from balon.protocol.contexts import keyring_context
+from balon.protocol.encoding import encode_b64u
+from balon.protocol.envelope import Kind
+from balon_client.alarms import KeyringError, KeyringRollbackError
+from balon_client.api import Api
+from balon_client.errors import DecryptionError, NetworkError, ProblemError
+from balon_client.keyring_model import Change, KeyringContent, parse_keyring
+from balon_client.ports import Crypto, Platform, RootKey
+from balon_client.records import KeyringRecord
+
+LOCK: Final = "balon-keyring"
+SAVE_AFTER_S: Final = 1.5
+_ATTEMPTS: Final = 6
+
+
+async def open_keyring(crypto: Crypto, mek: RootKey, user_id: UUID, record: KeyringRecord) -> KeyringContent:
+    """Opens a sealed keyring.
+
+    Raises:
+        KeyringError: It does not open under this account and version, or is none.
+    """
+    item = (keyring_context(user_id, record.version), record.envelope)
+    try:
+        (plaintext,) = await crypto.open_many(mek, Kind.KEYRING, [item])
+    except DecryptionError:
+        raise KeyringError from None
+    return parse_keyring(plaintext)
+
+
+async def seal_keyring(
+    crypto: Crypto, mek: RootKey, user_id: UUID, version: int, content: KeyringContent
+) -> KeyringRecord:
+    """Seals a keyring as one version."""
+    item = (keyring_context(user_id, version), content.serialize())
+    (envelope,) = await crypto.seal_many(mek, Kind.KEYRING, [item])
+    return KeyringRecord(version, envelope)
+
+
+class Keyring:
+    """Holds what was opened, and what was changed and is not saved yet."""
+
+    def __init__(
+        self, platform: Platform, api: Api, mek: RootKey, *, user_id: UUID, version: int, content: KeyringContent
+    ) -> None:
+        self._platform = platform
+        self._api = api
+        self._mek = mek
+        self._user_id = user_id
+        self._pending: list[Change] = []
+        self._saving: asyncio.Task[None] | None = None
+        self.version = version
+        self.content = content
+
+    def change(self, change: Change) -> None:
+        """Applies a change at once and saves it soon. Nothing is saved when it changes nothing."""
+        if not change(self.content):
+            return
+        self._pending.append(change)
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.ensure_future(self._save_soon())
+
+    async def _save_soon(self) -> None:
+        await self._platform.clock.sleep(SAVE_AFTER_S)
+        # What is not saved now waits for the next change or round of synchronisation.
+        with contextlib.suppress(NetworkError, ProblemError):
+            await self.save()
+
+    async def save(self) -> None:
+        """Saves what waits; on a conflict, applies it to the keyring that another tab or device saved.
+
+        Raises:
+            NetworkError: The server cannot be reached; what waits is kept.
+            ProblemError: The server refuses; what waits is kept.
+            KeyringError: The keyring that came back does not open.
+            KeyringRollbackError: It is older than this one.
+        """
+        async with self._platform.tabs.lock(LOCK):
+            for _ in range(_ATTEMPTS):
+                if not self._pending or await self._put():
+                    return
+                await self.refresh()
+
+    async def _put(self) -> bool:
+        waiting = list(self._pending)
+        record = await seal_keyring(self._platform.crypto, self._mek, self._user_id, self.version + 1, self.content)
+        try:
+            await self._api.put_keyring(record.version, record.envelope)
+        except ProblemError as error:
+            if error.status != 409:
+                raise
+            return False
+        self._pending = self._pending[len(waiting) :]
+        await self._note(record)
+        return True
+
+    async def refresh(self) -> None:
+        """Fetches the stored keyring and applies what waits to it, if it is a newer one.
+
+        Raises:
+            KeyringError: It does not open.
+            KeyringRollbackError: It is older than this one.
+        """
+        record = await self._api.keyring()
+        if record.version < self.version:
+            raise KeyringRollbackError
+        if record.version == self.version:
+            return
+        content = await open_keyring(self._platform.crypto, self._mek, self._user_id, record)
+        self._pending = [change for change in self._pending if change(content)]
+        self.content = content
+        await self._note(record)
+
+    async def _note(self, record: KeyringRecord) -> None:
+        self.version = record.version
+        await self._platform.key_store.update_metadata({"keyring": keyring_json(record)})
+
+    def close(self) -> None:
+        """Stops the save that waits."""
+        if self._saving is not None:
+            self._saving.cancel()
+
+
+def keyring_json(record: KeyringRecord) -> dict[str, object]:
+    """A keyring record as it rests in the session record."""
+    return {"version": record.version, "envelope": encode_b64u(record.envelope)}

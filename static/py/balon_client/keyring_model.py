@@ -1,0 +1,248 @@
+"""What the keyring remembers: JSON that only the person reads (docs/protocol.md sections 8 and 10).
+
+Every change is a function that may be applied again to a newer keyring: when another tab or device saved first, what
+waits is applied to theirs. So each change is monotone: heads only rise, pins are only added.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from balon.protocol.encoding import encode_b64u
+from balon.protocol.statements import HASH_SIZE, PUBLIC_KEY_SIZE
+from balon.protocol.types import Plaintext, PublicKey
+from balon_client.alarms import AnswerError, KeyringError
+from balon_client.ports.platform import encode_json
+from balon_client.wire import Fields
+
+FORMAT: Final = 1
+DEFAULT_IDLE_MINUTES: Final = 15
+IDLE_MINUTES: Final = range(1, 61)
+MAX_ENTRIES: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a chain: its number and the hash there."""
+
+    seq: int
+    hash: bytes
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen of one conversation: own newest message, newest roster entry, newest version of the title."""
+
+    head: Mark | None = None
+    roster: Mark | None = None
+    meta_version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedGateway:
+    """A gateway identity that was accepted, and when."""
+
+    identity: PublicKey
+    gateway_id: bytes
+    pinned_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A person's pinned identity key."""
+
+    idk_pub: PublicKey
+    first_seen_ms: int
+    verified_ms: int | None
+
+
+@dataclass(slots=True)
+class Settings:
+    """What the person chose."""
+
+    idle_minutes: int = DEFAULT_IDLE_MINUTES
+    model: str | None = None
+
+
+@dataclass(slots=True)
+class KeyringContent:
+    """The keyring, opened."""
+
+    contacts: dict[UUID, Contact] = field(default_factory=dict)
+    gateways: list[PinnedGateway] = field(default_factory=list)
+    """Accepted gateways, oldest first: the last is the current one, the others confirm old replies."""
+    conversations: dict[UUID, Seen] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+    no_plaintext: bool = True
+
+    def seen(self, conversation_id: UUID) -> Seen:
+        """What was seen of a conversation; nothing of a new one."""
+        return self.conversations.get(conversation_id) or Seen()
+
+    def serialize(self) -> bytes:
+        """UTF-8 JSON, as section 10 describes it."""
+        return encode_json(
+            {
+                "format": FORMAT,
+                "contacts": {str(user_id): _contact_json(contact) for user_id, contact in self.contacts.items()},
+                "gateways": [{"identity": encode_b64u(g.identity), "pinned_ms": g.pinned_ms} for g in self.gateways],
+                "conversations": {str(key): _seen_json(seen) for key, seen in self.conversations.items()},
+                "settings": {"idle_minutes": self.settings.idle_minutes, "model": self.settings.model},
+                "no_plaintext": self.no_plaintext,
+            }
+        )
+
+
+Change = Callable[[KeyringContent], bool]
+"""Applies itself to a keyring; says whether anything became different."""
+
+
+def _contact_json(contact: Contact) -> dict[str, Any]:
+    return {
+        "idk_pub": encode_b64u(contact.idk_pub),
+        "first_seen_ms": contact.first_seen_ms,
+        "verified_ms": contact.verified_ms,
+    }
+
+
+def _seen_json(seen: Seen) -> dict[str, Any]:
+    content: dict[str, Any] = {"meta_version": seen.meta_version}
+    for name, mark in (("head", seen.head), ("roster", seen.roster)):
+        if mark is not None:
+            content[name] = {"seq": mark.seq, "hash": encode_b64u(mark.hash)}
+    return content
+
+
+def parse_keyring(plaintext: Plaintext) -> KeyringContent:
+    """Reads a keyring that opened.
+
+    Raises:
+        KeyringError: It is none of this format.
+    """
+    try:
+        fields = Fields(json.loads(plaintext), "keyring")
+        if fields.integer("format") != FORMAT:
+            raise KeyringError
+        return KeyringContent(
+            contacts={UUID(key): _parse_contact(item) for key, item in _entries(fields, "contacts")},
+            gateways=[_parse_gateway(item) for item in fields.items("gateways")],
+            conversations={UUID(key): _parse_seen(item) for key, item in _entries(fields, "conversations")},
+            settings=_parse_settings(fields.item("settings")),
+            no_plaintext=fields.flag("no_plaintext"),
+        )
+    except (AnswerError, ValueError, RecursionError):
+        raise KeyringError from None
+
+
+def _entries(fields: Fields, name: str) -> list[tuple[str, Fields]]:
+    return fields.item(name).entries(limit=MAX_ENTRIES)
+
+
+def _parse_contact(fields: Fields) -> Contact:
+    return Contact(
+        idk_pub=PublicKey(fields.raw("idk_pub", size=PUBLIC_KEY_SIZE)),
+        first_seen_ms=fields.integer("first_seen_ms"),
+        verified_ms=fields.integer("verified_ms") if fields.has("verified_ms") else None,
+    )
+
+
+def _parse_gateway(fields: Fields) -> PinnedGateway:
+    identity = PublicKey(fields.raw("identity", size=PUBLIC_KEY_SIZE))
+    return PinnedGateway(identity, hashlib.sha256(identity).digest(), fields.integer("pinned_ms"))
+
+
+def _parse_seen(fields: Fields) -> Seen:
+    return Seen(
+        head=_parse_mark(fields, "head"),
+        roster=_parse_mark(fields, "roster"),
+        meta_version=fields.integer("meta_version"),
+    )
+
+
+def _parse_mark(fields: Fields, name: str) -> Mark | None:
+    if not fields.has(name):
+        return None
+    item = fields.item(name)
+    return Mark(item.integer("seq"), item.raw("hash", size=HASH_SIZE))
+
+
+def _parse_settings(fields: Fields) -> Settings:
+    idle_minutes = fields.integer("idle_minutes")
+    model = fields.text("model", limit=200) if fields.has("model") else None
+    return Settings(idle_minutes if idle_minutes in IDLE_MINUTES else DEFAULT_IDLE_MINUTES, model)
+
+
+# --- Changes ---
+
+
+def note_head(conversation_id: UUID, mark: Mark) -> Change:
+    """One's own newest message in a conversation."""
+
+    def change(content: KeyringContent) -> bool:
+        seen = content.conversations.setdefault(conversation_id, Seen())
+        before, seen.head = seen.head, _newer(seen.head, mark)
+        return seen.head != before
+
+    return change
+
+
+def note_roster(conversation_id: UUID, mark: Mark) -> Change:
+    """The newest roster entry that was verified."""
+
+    def change(content: KeyringContent) -> bool:
+        seen = content.conversations.setdefault(conversation_id, Seen())
+        before, seen.roster = seen.roster, _newer(seen.roster, mark)
+        return seen.roster != before
+
+    return change
+
+
+def _newer(known: Mark | None, mark: Mark) -> Mark:
+    """The mark that is further on. Two different ones at one place show when the chain is compared with the mark."""
+    return mark if known is None or mark.seq > known.seq else known
+
+
+def note_meta(conversation_id: UUID, meta_version: int) -> Change:
+    """The newest version of title and settings that was verified."""
+
+    def change(content: KeyringContent) -> bool:
+        seen = content.conversations.setdefault(conversation_id, Seen())
+        before, seen.meta_version = seen.meta_version, max(seen.meta_version, meta_version)
+        return seen.meta_version != before
+
+    return change
+
+
+def forget_conversation(conversation_id: UUID) -> Change:
+    """Drops what was seen of a conversation that this person deleted."""
+
+    def change(content: KeyringContent) -> bool:
+        return content.conversations.pop(conversation_id, None) is not None
+
+    return change
+
+
+def pin_gateway(gateway: PinnedGateway) -> Change:
+    """Pins a gateway's identity on first use; a second one is never pinned by itself."""
+
+    def change(content: KeyringContent) -> bool:
+        if content.gateways:
+            return False
+        content.gateways.append(gateway)
+        return True
+
+    return change
+
+
+def choose_settings(idle_minutes: int | None, model: str | None) -> Change:
+    """Changes the settings that are given."""
+
+    def change(content: KeyringContent) -> bool:
+        before = content.settings
+        content.settings = Settings(idle_minutes or before.idle_minutes, model or before.model)
+        return content.settings != before
+
+    return change
