@@ -8,6 +8,7 @@ from uuid import UUID
 from balon.protocol.contexts import keyring_context
 from balon.protocol.encoding import encode_b64u
 from balon.protocol.envelope import Kind
+from balon_client.account import Account
 from balon_client.alarms import KeyringError, KeyringRollbackError
 from balon_client.api import Api
 from balon_client.errors import DecryptionError, NetworkError, ProblemError
@@ -47,12 +48,12 @@ class Keyring:
     """Holds what was opened, and what was changed and is not saved yet."""
 
     def __init__(
-        self, platform: Platform, api: Api, mek: RootKey, *, user_id: UUID, version: int, content: KeyringContent
+        self, platform: Platform, api: Api, account: Account, *, version: int, content: KeyringContent
     ) -> None:
         self._platform = platform
         self._api = api
-        self._mek = mek
-        self._user_id = user_id
+        self._mek = account.keys.mek
+        self._user_id = account.user_id
         self._pending: list[Change] = []
         self._saving: asyncio.Task[None] | None = None
         self.version = version
