@@ -9,6 +9,7 @@ from scripts import nodejs
 from scripts.assets.plan import ROOT, STEPS, Build, integrity, locked_version
 
 BUNDLED_PACKAGES = ("esbuild", "pyodide", "@pyscript/core", "polyscript")
+PYSCRIPT_ENTRY = "@pyscript/core/src/core.js"
 
 
 def build(build: Build) -> None:
@@ -54,7 +55,7 @@ def _links(outputs: dict[str, Any], files: dict[str, str]) -> dict[str, Any]:
     entries = {f"app{PurePosixPath(name).suffix}": name for name in files if name.startswith("app-")}
     at_once = _closure(outputs, entries.get("app.js"))
     soon = [name for name in files if name.startswith("interpreter-")]
-    soon += [name for name, output in outputs.items() if "@pyscript/core" in (output["entryPoint"] or "")]
+    soon += [name for name, output in outputs.items() if (output["entryPoint"] or "").endswith(PYSCRIPT_ENTRY)]
     return {"entries": entries, "preload": at_once, "preload_later": soon}
 
 

@@ -9,7 +9,7 @@ export { version };
 
 const CLIENT_PATH = "/lib/balon.zip";
 // PyScript opens a cache for packages in IndexedDB, named after this module. Nothing is ever put in it.
-const PACKAGE_CACHE = `${new URL(".", import.meta.url).href.slice(0, -1)}@${version}`;
+const PACKAGE_CACHE = `IDBMap/${new URL(".", import.meta.url).href.slice(0, -1)}@${version}`;
 const PACKAGE_CACHE_LIFETIME_MS = 5000;
 
 const absolute = (path) => new URL(path, import.meta.url).href;
