@@ -1,0 +1,278 @@
+// A worker that is none: the calls and events of docs/worker.md over invented data, slow and failing on demand. A test
+// describes what it wants in `globalThis.fakeScenario` before the page loads and reaches the worker at `globalThis.fakeCore`.
+import { conversationItems, longHistory, sampleMessages, uuid } from "./fake_data.js";
+
+const DEFAULTS = {
+  session: "signed-out", // what boot finds
+  readyAfterMs: 20,
+  failsToStart: false,
+  conversations: 12,
+  messages: null, // an array, or a number for a long history
+  tokens: null, // the pieces of a reply
+  tokenMs: 15,
+  keysAfterMs: 60,
+  problems: {}, // call name -> problem
+  persistent: true,
+  demonstration: true,
+  writable: true,
+  alarms: [],
+};
+
+const KIT = {
+  login: "alice",
+  recovery_code: "7QK2-9F4M-XW3T-8RNA-0P5D-HC6V-2JYB-M1ZE-S4GQ-7TKX-93WF-A8NR-5CDH-V2",
+  credential: `BALON-RECOVERY-1.${"q7Zt0vK3mXb9".repeat(24)}`,
+  filename: "balon-recovery-kit-alice.txt",
+  text: "Balon recovery kit\n\nLogin name: alice\nRecovery code: 7QK2-9F4M\n\nBALON-RECOVERY-1.q7Zt0vK3mXb9\n",
+};
+
+const FINGERPRINT = "3f9ac81d52e07b64a1d8c3f05e92b7460c8d1fa36b5e2794d0a1c83f6e5b9274";
+
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export function startFakeCore() {
+  const core = new FakeCore({ ...DEFAULTS, ...globalThis.fakeScenario });
+  globalThis.fakeCore = core;
+  return core;
+}
+
+class FakeCore extends EventTarget {
+  calls = [];
+  #older = [];
+  #current = null;
+  #stopped = new Set();
+
+  constructor(scenario) {
+    super();
+    this.scenario = scenario;
+    this.items = conversationItems(scenario.conversations);
+    this.idleMinutes = 15;
+    this.model = "smollm2-135m";
+    this.ready = this.#start();
+    this.ready.catch(() => {});
+  }
+
+  async #start() {
+    document.documentElement.dataset.core = "loading";
+    await wait(this.scenario.readyAfterMs);
+    document.documentElement.dataset.core = this.scenario.failsToStart ? "failed" : "ready";
+    if (this.scenario.failsToStart) throw { code: "core-failed", title: "Not started", detail: "Fake.", action: "reload" };
+    performance.mark("balon:core");
+    setTimeout(() => this.emit("connection", { state: this.scenario.connection ?? "online" }), 5);
+  }
+
+  emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail: { type, ...detail } }));
+  }
+
+  async call(name, ...args) {
+    await this.ready;
+    const plain = args.map((arg) => (arg instanceof Uint8Array ? new TextDecoder().decode(arg) : arg));
+    this.calls.push({ name, args: plain });
+    await wait(this.scenario.delays?.[name] ?? 2);
+    if (this.scenario.problems[name]) throw this.scenario.problems[name];
+    return this[`call_${name}`](...plain);
+  }
+
+  session(state) {
+    const known = state !== "signed-out";
+    return {
+      state,
+      login: known ? (this.login ?? "alice") : null,
+      user_id: known ? uuid(1) : null,
+      persistent: this.scenario.persistent,
+      idle_minutes: this.idleMinutes,
+    };
+  }
+
+  call_boot() {
+    return this.session(this.scenario.session);
+  }
+
+  call_prepare_sign_up() {
+    this.emit("key-generation", { state: "running" });
+    setTimeout(() => this.emit("key-generation", { state: "done" }), this.scenario.keysAfterMs);
+    return null;
+  }
+
+  call_cancel_sign_up() {
+    return null;
+  }
+
+  async call_sign_up(login) {
+    this.login = login;
+    this.items = [];
+    await wait(this.scenario.keysAfterMs);
+    const session = this.session("signed-in");
+    this.emit("session", { session, reason: "signed-in" });
+    return { session, kit: { ...KIT, login } };
+  }
+
+  call_sign_in(login) {
+    this.login = login;
+    return this.session("signed-in");
+  }
+
+  call_lock() {
+    return this.session("locked");
+  }
+
+  call_sign_out() {
+    const session = this.session("signed-out");
+    this.emit("session", { session, reason: "signed-out" });
+    return session;
+  }
+
+  call_unlock() {
+    return this.session("signed-in");
+  }
+
+  call_touch() {
+    return null;
+  }
+
+  call_settings() {
+    return { idle_minutes: this.idleMinutes, model: this.model };
+  }
+
+  call_update_settings(changes) {
+    this.idleMinutes = changes.idle_minutes ?? this.idleMinutes;
+    this.model = changes.model ?? this.model;
+    return this.call_settings();
+  }
+
+  call_models() {
+    const models = [{ id: "smollm2-135m", name: "SmolLM2 135M", context_tokens: 2048, demonstration: this.scenario.demonstration }];
+    if (!this.scenario.demonstration) models.push({ id: "llama3.3", name: "Llama 3.3 70B", context_tokens: 131072, demonstration: false });
+    return { models, gateway: { fingerprint: FINGERPRINT, pinned_ms: Date.now() - 9e8, first_use: false } };
+  }
+
+  call_list_conversations() {
+    this.emit("conversations", { conversations: this.items, more: this.scenario.conversations > 10 });
+    return this.items;
+  }
+
+  call_older_conversations() {
+    const oldest = this.items.at(-1)?.updated_ms ?? Date.now();
+    this.items = [...this.items, ...conversationItems(10, { before: oldest - 9e8, offset: this.items.length })];
+    this.emit("conversations", { conversations: this.items, more: false });
+    return { more: false };
+  }
+
+  call_open_conversation(id) {
+    const { messages } = this.scenario;
+    const all = typeof messages === "number" ? longHistory(messages) : (messages ?? sampleMessages());
+    const page = this.scenario.page ?? 50;
+    this.#current = id;
+    this.#older = all.slice(0, -page);
+    return {
+      id,
+      title: this.items.find((item) => item.id === id)?.title ?? null,
+      epoch: 0,
+      messages: all.slice(-page),
+      more: this.#older.length > 0,
+      alarms: this.scenario.alarms,
+      writable: this.scenario.writable,
+    };
+  }
+
+  call_older_messages() {
+    const messages = this.#older.slice(-50);
+    this.#older = this.#older.slice(0, -50);
+    return { messages, more: this.#older.length > 0 };
+  }
+
+  call_close_conversation() {
+    this.#current = null;
+    return null;
+  }
+
+  call_rename(id, title) {
+    this.items = this.items.map((item) => (item.id === id ? { ...item, title } : item));
+    this.emit("conversations", { conversations: this.items, more: false });
+    return null;
+  }
+
+  call_delete_conversation(id) {
+    this.items = this.items.filter((item) => item.id !== id);
+    this.emit("removed", { conversation_id: id });
+    return null;
+  }
+
+  call_safety() {
+    return {
+      members: [{ user_id: uuid(1), name: this.login ?? "alice", you: true, role: "owner" }],
+      epoch: 0,
+      gateway: { fingerprint: FINGERPRINT },
+      plaintext_places: [
+        "In this browser, while the page is open.",
+        "In the memory of the inference gateway, while it answers.",
+        "In the model's server behind the gateway, while it answers.",
+      ],
+    };
+  }
+
+  async call_send(conversationId, text, model) {
+    const id = conversationId ?? uuid(Math.floor(Math.random() * 1e9));
+    if (!conversationId) this.#add(id);
+    this.#current = id;
+    const mine = message({ kind: "you", name: this.login ?? "alice" }, text, { state: "sending" });
+    this.emit("saving", { state: "saving" });
+    this.emit("message", { conversation_id: id, message: mine });
+    await wait(20);
+    this.emit("message", { conversation_id: id, message: { ...mine, state: "saved" } });
+    this.emit("saving", { state: "saved" });
+    return { conversation_id: id, message_id: mine.id, reply_id: this.#reply(id, model) };
+  }
+
+  call_ask_again(id, model) {
+    return { reply_id: this.#reply(id, model) };
+  }
+
+  call_stop(conversationId, replyId) {
+    this.#stopped.add(replyId);
+    return null;
+  }
+
+  #add(id) {
+    this.items = [{ id, title: null, updated_ms: Date.now(), streaming: true, alarm: null }, ...this.items];
+    this.emit("conversations", { conversations: this.items, more: false });
+  }
+
+  #reply(conversationId, model) {
+    const reply = message({ kind: "assistant", name: "Assistant" }, "", { state: "streaming", model });
+    this.emit("message", { conversation_id: conversationId, message: reply });
+    this.#stream(conversationId, reply);
+    return reply.id;
+  }
+
+  async #stream(conversationId, reply) {
+    const tokens = this.scenario.tokens ?? "The capital of France is **Paris**.".match(/\S+\s*/g);
+    let text = "";
+    for (const token of tokens) {
+      if (this.scenario.tokenMs) await wait(this.scenario.tokenMs);
+      if (this.#stopped.has(reply.id)) break;
+      text += token;
+      this.emit("reply", { conversation_id: conversationId, message_id: reply.id, text: token });
+    }
+    const finish = this.#stopped.has(reply.id) ? "stopped" : (this.scenario.finish ?? "stop");
+    this.emit("saving", { state: "saving" });
+    await wait(10);
+    this.emit("message", { conversation_id: conversationId, message: { ...reply, text, state: "saved", finish } });
+    this.emit("saving", { state: "saved" });
+  }
+}
+
+function message(author, text, rest) {
+  return {
+    id: crypto.randomUUID(),
+    author: { user_id: uuid(1), ...author },
+    text,
+    created_ms: Date.now(),
+    model: null,
+    finish: null,
+    mark: null,
+    sealed_for_model: true,
+    ...rest,
+  };
+}
