@@ -5,12 +5,12 @@ foreign records keep their logger, level and the exception's type and places, an
 known and kept.
 """
 
+import copy
 import logging
 import sys
 import time
 import traceback
-from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,28 +18,39 @@ from structlog.typing import EventDict, WrappedLogger
 
 _KNOWN = ("uvicorn", "inference")
 _PROBES = ("/healthz", "/readyz")
-ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+_TALKATIVE = ("openai", "httpx2", "httpcore2", "asyncio")
 
 
-def configure_logs(level: str) -> None:
-    """Sends every log line of the process, structlog's and the standard library's, to standard error as JSON."""
+def configure_logs(level: str, stream: TextIO | None = None) -> None:
+    """Sends every log line of the process, structlog's and the standard library's, to one stream as JSON.
+
+    Args:
+        level: The least level that is written, by name.
+        stream: Standard error unless told otherwise.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        silence_foreign_text,
-        drop_exception_text,
     ]
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        MetadataFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                drop_foreign_text,
+                add_exception,
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
+    # A line that cannot be written must not be printed with its arguments instead.
+    logging.raiseExceptions = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in ("openai", "httpx2", "httpcore2", "asyncio"):
+    for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -49,36 +60,36 @@ def configure_logs(level: str) -> None:
     )
 
 
-def silence_foreign_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+class MetadataFormatter(structlog.stdlib.ProcessorFormatter):
+    """Takes exceptions away before anything can write them out, and keeps their type and places."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Formats a copy of the record, without exception and stack."""
+        bare = copy.copy(record)
+        bare.described = _describe(record.exc_info)
+        bare.exc_info = bare.exc_text = bare.stack_info = None
+        return super().format(bare)
+
+
+def drop_foreign_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Drops the message of every logger that is not known to keep content out of it."""
-    name = str(event.get("logger", ""))
-    if name.partition(".")[0] not in _KNOWN:
+    if str(event.get("logger", "")).partition(".")[0] not in _KNOWN:
         event["event"] = "(text of a library, not logged)"
-        event.pop("positional_args", None)
     return event
 
 
-def drop_exception_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replaces an exception by its type and the places it passed."""
-    info = _find_exception(event.pop("exc_info", None), event.get("_record"))
-    if info is not None:
-        event["exception"] = info[0].__name__
-        event["places"] = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(info[2])]
-    event.pop("exception_text", None)
+def add_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Adds the type of the exception and the places it passed."""
+    event.pop("exc_info", None)
+    event.update(event["_record"].described)
     return event
 
 
-def _find_exception(info: Any, record: Any) -> ExcInfo | None:
-    """The exception of a log call, however it was given; the standard library's formatter must not see it again."""
-    if info is True:
-        info = sys.exc_info()
-    if isinstance(info, BaseException):
-        info = (type(info), info, info.__traceback__)
-    if not info and isinstance(record, logging.LogRecord):
-        info = record.exc_info
-    if isinstance(record, logging.LogRecord):
-        record.exc_info = record.exc_text = record.stack_info = None
-    return info if info and info[0] is not None else None
+def _describe(info: Any) -> dict[str, Any]:
+    if not info or info[0] is None:
+        return {}
+    places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(info[2])]
+    return {"exception": info[0].__name__, "places": places}
 
 
 class AccessLog:
