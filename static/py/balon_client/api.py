@@ -23,7 +23,7 @@ from balon_client.records import (
 from balon_client.wire import Fields
 
 PAGE: Final = 50
-_CSRF_CODES: Final = frozenset({"csrf-failed", "csrf"})
+_CSRF_CODE: Final = "csrf-refused"
 _OPEN_PATHS: Final = ("/api/v1/accounts/login", "/api/v1/accounts/prelogin", "/api/v1/accounts", "/api/v1/session")
 
 
@@ -52,7 +52,7 @@ class Api:
         try:
             response = await self._http.request(method, path, query=query, body=encoded)
         except ProblemError as error:
-            if error.problem_code not in _CSRF_CODES:
+            if error.problem_code != _CSRF_CODE:
                 self._note_refusal(path, error)
                 raise
             # Another tab signed in or out, which changes the token (docs/api.md): ask once for the new one.

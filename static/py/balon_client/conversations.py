@@ -53,6 +53,14 @@ class Conversation:
         self.alarms[alarm.code] = alarm
         return True
 
+    def absorb(self, newer: "Conversation") -> None:
+        """Takes over what was verified anew. Alarms are only added, and what was refused replaces nothing."""
+        if newer.roster is not None:
+            self.roster, self.keys = newer.roster, {**self.keys, **newer.keys}
+        if not newer.alarms:
+            self.title, self.meta_version = newer.title, newer.meta_version
+        self.alarms.update(newer.alarms)
+
     def identity_of(self, user_id: UUID) -> PublicKey | None:
         """The identity key of a member, or None for a stranger."""
         if self.roster is None or user_id not in self.roster.members:

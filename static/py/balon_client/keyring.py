@@ -16,7 +16,7 @@ from balon_client.keyring_model import Change, KeyringContent, parse_keyring
 from balon_client.ports import Crypto, Platform, RootKey
 from balon_client.records import KeyringRecord
 
-LOCK: Final = "balon-keyring"
+LOCK: Final = "keyring"
 SAVE_AFTER_S: Final = 1.5
 _ATTEMPTS: Final = 6
 

@@ -82,8 +82,8 @@ async def _verified(
         statement = meta_statement(conversation.id, meta.epoch, meta.meta_version, meta.envelope)
         items.append((meta, conversation, (public, statement, meta.signature)))
     checked = await crypto.verify_each([item for _, _, item in items]) if items else []
-    for (_, conversation, _), statement in zip(items, checked, strict=True):
-        if statement is None:
+    for (_, conversation, _), verified in zip(items, checked, strict=True):
+        if verified is None:
             conversation.add_alarm(TitleError())
     return [(meta, conversation) for meta, conversation, _ in items if not conversation.alarms]
 

@@ -1,0 +1,155 @@
+"""The messages of one conversation: fetched in pages, opened, put in order and checked (docs/protocol.md section 8)."""
+
+import asyncio
+from collections.abc import Iterable
+from uuid import UUID
+
+from balon_client.account import Account
+from balon_client.alarms import AnswerError
+from balon_client.api import Api
+from balon_client.chain import Chain, Link
+from balon_client.conversations import Conversation
+from balon_client.errors import ClientError
+from balon_client.keyring import Keyring
+from balon_client.keyring_model import note_head
+from balon_client.messages import Gateways, Message, link_of, open_messages
+from balon_client.payloads import Payload
+from balon_client.ports import Crypto
+from balon_client.records import Head, MessagePage, MessageRecord
+
+LARGE_PAGE = 200
+
+
+class History:
+    """What is known of a conversation's messages: a window of positions that grows both ways.
+
+    Every method that grows it holds a lock, so pages never overtake each other. Alarms go to the conversation, which
+    is read-only from then on; what was verified stays.
+    """
+
+    def __init__(
+        self, crypto: Crypto, api: Api, account: Account, keyring: Keyring, conversation: Conversation
+    ) -> None:
+        self._crypto = crypto
+        self._api = api
+        self._keyring = keyring
+        self._conversation = conversation
+        self._lock = asyncio.Lock()
+        self._messages: dict[UUID, Message] = {}
+        self._has_more = False
+        self.chain = Chain(account.user_id, keyring.content.seen(conversation.id).head)
+
+    @property
+    def messages(self) -> list[Message]:
+        """All known messages, in the server's order."""
+        return sorted(self._messages.values(), key=lambda message: message.position)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are older messages."""
+        return self._has_more
+
+    @property
+    def newest(self) -> Head | None:
+        """The newest message that was verified."""
+        return Head(self.chain.high, self.chain.head_hash) if self.chain.high else None
+
+    def __contains__(self, message_id: UUID) -> bool:
+        return message_id in self._messages
+
+    def get(self, message_id: UUID) -> Message | None:
+        """A known message."""
+        return self._messages.get(message_id)
+
+    async def load_newest(self, seen: Head | None) -> None:
+        """Loads the newest page.
+
+        Args:
+            seen: The newest message that this tab verified before, which must still be there.
+        """
+        async with self._lock:
+            page = await self._api.messages(self._conversation.id)
+            opened = await self._open(page.messages)
+            self._keep(self.chain.begin([link for link, _ in opened], more=page.more), opened)
+            self._has_more = page.more and not self.chain.is_complete
+            if seen is not None:
+                self.chain.check_seen(seen.position, seen.envelope_hash)
+            self._finish(page)
+        if page.head is not None and page.head.position > self.chain.high:
+            await self.load_newer()
+
+    async def load_older(self, limit: int = 50) -> list[Message]:
+        """Loads the page before the window; gives its messages, oldest first."""
+        async with self._lock:
+            if not self._has_more:
+                return []
+            page = await self._api.messages(self._conversation.id, before=self.chain.low, limit=limit)
+            opened = await self._open(page.messages)
+            kept = self._keep(self.chain.prepend([link for link, _ in opened], more=page.more), opened)
+            self._has_more = page.more and not self.chain.is_complete and bool(kept)
+            self._note()
+            return kept
+
+    async def load_newer(self) -> list[Message]:
+        """Loads what is behind the window, page by page; gives the new messages, oldest first.
+
+        After an alarm nothing more is asked for.
+        """
+        loaded: list[Message] = []
+        async with self._lock:
+            more = True
+            while more and not self._conversation.alarms:
+                page = await self._api.messages(self._conversation.id, after=self.chain.high, limit=LARGE_PAGE)
+                opened = await self._open(page.messages)
+                kept = self._keep(self.chain.append(link for link, _ in opened), opened)
+                self._finish(page)
+                loaded += kept
+                more = page.more and bool(kept)
+        return loaded
+
+    async def append_own(self, record: MessageRecord, payload: Payload, mark: ClientError | None) -> Message | None:
+        """Takes a message that this client sealed and the server placed.
+
+        Args:
+            record: As posted, with the position that the server gave.
+            payload: What was sealed.
+            mark: What must stand beside it.
+
+        Returns:
+            The message; None when others came before it, so that it must be loaded with them.
+        """
+        async with self._lock:
+            if record.position != self.chain.high + 1 or record.message_id in self.chain:
+                return None
+            message = Message(record.position, record.message_id, record.sender_id, record.created_ms, payload, mark)
+            link = link_of(record, genuine=True)
+            self._keep(self.chain.append([link]), [(link, message)])
+            self._note()
+            return message
+
+    async def _open(self, records: Iterable[MessageRecord]) -> list[tuple[Link, Message]]:
+        return await open_messages(self._crypto, self._conversation, list(records), self._gateways())
+
+    def _gateways(self) -> Gateways:
+        return {gateway.gateway_id: gateway.identity for gateway in self._keyring.content.gateways}
+
+    def _keep(self, shown: Iterable[Link], opened: Iterable[tuple[Link, Message]]) -> list[Message]:
+        by_place = {(link.position, link.message_id): message for link, message in opened}
+        kept = [by_place[link.position, link.message_id] for link in shown]
+        self._messages |= {message.id: message for message in kept}
+        return kept
+
+    def _finish(self, page: MessagePage) -> None:
+        """Compares the head that the page names with the window."""
+        if page.head is not None:
+            self.chain.check_head(page.head.position, page.head.envelope_hash)
+        elif self.chain.high:
+            self._conversation.add_alarm(AnswerError("messages.head"))
+        self._note()
+
+    def _note(self) -> None:
+        for alarm in self.chain.alarms:
+            self._conversation.add_alarm(alarm)
+        head = self.chain.own_head
+        if head is not None and not self._conversation.alarms:
+            self._keyring.change(note_head(self._conversation.id, head))

@@ -1,0 +1,214 @@
+"""The list of conversations: fetched in pages, verified in batches, kept in step with the server."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from balon_client.account import Account
+from balon_client.alarms import AlarmError, AnswerError
+from balon_client.api import Api
+from balon_client.conversations import Conversation
+from balon_client.errors import ProblemError
+from balon_client.events import Events
+from balon_client.grants import GrantVerifier, create_conversation
+from balon_client.keyring import Keyring
+from balon_client.keyring_model import forget_conversation, note_meta, note_roster
+from balon_client.ports import Platform
+from balon_client.problems import ConversationGoneError
+from balon_client.records import ConversationRecord, MetaRecord
+from balon_client.titles import open_titles, seal_title
+from balon_client.views import conversation_item
+
+
+class Library:
+    """Every conversation that this tab knows, each verified before anything of it is shown."""
+
+    def __init__(self, platform: Platform, api: Api, events: Events, account: Account, keyring: Keyring) -> None:
+        self._platform = platform
+        self._api = api
+        self._events = events
+        self._account = account
+        self._keyring = keyring
+        self._verifier = GrantVerifier(platform.crypto, account)
+        self._conversations: dict[UUID, Conversation] = {}
+        self._records: dict[UUID, ConversationRecord] = {}
+        self._refused: set[UUID] = set()
+        self._next: str | None = None
+        self.is_loaded = False
+
+    # --- Reading ---
+
+    def get(self, conversation_id: UUID) -> Conversation | None:
+        """A known conversation."""
+        return self._conversations.get(conversation_id)
+
+    def items(self) -> list[dict[str, Any]]:
+        """The list for the page, newest activity first."""
+        newest_first = sorted(self._conversations.values(), key=lambda each: (-each.updated_ms, each.id.int))
+        return [conversation_item(conversation) for conversation in newest_first]
+
+    def publish(self) -> None:
+        """Tells the page the whole list."""
+        self._events.publish("conversations", conversations=self.items(), more=self._next is not None)
+
+    async def refresh(self) -> None:
+        """Fetches the newest page; those that are gone from it are removed."""
+        page = await self._api.conversations(None)
+        await self._take(page.conversations)
+        if not self.is_loaded:
+            self._next = page.next
+        self._remove_missing(page.conversations, is_everything=page.next is None)
+        self.is_loaded = True
+        self.publish()
+
+    async def load_older(self) -> bool:
+        """Fetches one page further; says whether there are more."""
+        if self._next is not None:
+            page = await self._api.conversations(self._next)
+            await self._take(page.conversations)
+            self._next = page.next
+            self.publish()
+        return self._next is not None
+
+    async def fetch(self, conversation_id: UUID, *, anew: bool = False) -> Conversation:
+        """Fetches and verifies one conversation.
+
+        Args:
+            conversation_id: Which.
+            anew: Judge it from the beginning: earlier alarms are dropped, those that still hold come back.
+
+        Raises:
+            ConversationGoneError: It is not there.
+            AlarmError: It is none of this person's conversations, whatever the server says.
+        """
+        try:
+            record = await self._api.conversation(conversation_id)
+        except ProblemError as error:
+            if error.status != 404:
+                raise
+            self.remove(conversation_id)
+            raise ConversationGoneError from None
+        if record.id != conversation_id:
+            raise AnswerError("conversation.id")
+        if anew:
+            self._records.pop(conversation_id, None)
+            if known := self._conversations.get(conversation_id):
+                known.alarms.clear()
+        await self._take([record])
+        conversation = self._conversations.get(conversation_id)
+        if conversation is None:
+            raise ConversationGoneError
+        return conversation
+
+    # --- Changing ---
+
+    async def create(self) -> Conversation:
+        """Makes a conversation: key, `create` entry and self-grant, signed here, and read back (A9)."""
+        now = self._platform.clock.now_ms()
+        made = await create_conversation(self._platform.crypto, self._account, self._platform.random.uuid7(), now)
+        self._verifier.remember(made)
+        conversation = made.conversation
+        record = await self._api.create_conversation(conversation.id, made.roster, made.grant, made.wrapped)
+        is_same = record.id == conversation.id and record.roster == (made.roster,)
+        if not is_same or [(g.signed, g.wrapped) for g in record.grants] != [(made.grant, made.wrapped)]:
+            raise AnswerError("conversation")
+        await self._take([record])
+        return self._conversations[conversation.id]
+
+    async def rename(self, conversation: Conversation, title: str) -> None:
+        """Seals, signs and stores a title; when another one came first, behind that one."""
+        for _ in range(3):
+            meta = await seal_title(self._platform.crypto, self._account, conversation, title)
+            if await self._put_title(conversation, meta):
+                conversation.title, conversation.meta_version = title, meta.meta_version
+                self._keyring.change(note_meta(conversation.id, meta.meta_version))
+                self.publish()
+                return
+            await self.fetch(conversation.id)
+        raise AnswerError("meta.version")
+
+    async def _put_title(self, conversation: Conversation, meta: MetaRecord) -> bool:
+        try:
+            await self._api.put_meta(
+                conversation.id,
+                meta_version=meta.meta_version,
+                epoch=meta.epoch,
+                envelope=meta.envelope,
+                signature=meta.signature,
+            )
+        except ProblemError as error:
+            if error.status != 409:
+                raise
+            return False
+        return True
+
+    async def delete(self, conversation_id: UUID) -> None:
+        """Deletes a conversation; one that is gone already counts as deleted."""
+        try:
+            await self._api.delete_conversation(conversation_id)
+        except ProblemError as error:
+            if error.status != 404:
+                raise
+        self._keyring.change(forget_conversation(conversation_id))
+        self.remove(conversation_id)
+
+    def remove(self, conversation_id: UUID) -> None:
+        """Forgets a conversation that is gone, and tells the page."""
+        self._records.pop(conversation_id, None)
+        if self._conversations.pop(conversation_id, None):
+            self._events.publish("removed", conversation_id=str(conversation_id))
+            self.publish()
+
+    def touch(self, conversation: Conversation, updated_ms: int) -> None:
+        """Notes activity in a conversation, so that it moves up in the list."""
+        conversation.updated_ms = max(conversation.updated_ms, updated_ms)
+
+    # --- Verifying ---
+
+    async def _take(self, records: Sequence[ConversationRecord]) -> None:
+        for record in records:
+            if known := self._conversations.get(record.id):
+                known.updated_ms = max(known.updated_ms, record.updated_ms)
+        changed = [record for record in records if self._is_changed(record)]
+        if not changed:
+            return
+        content = self._keyring.content
+        pairs = await self._verifier.verify(changed, content)
+        await open_titles(self._platform.crypto, pairs, content)
+        for record, conversation in pairs:
+            self._keep(record, conversation)
+
+    def _is_changed(self, record: ConversationRecord) -> bool:
+        known = self._records.get(record.id)
+        return known is None or (known.roster, known.grants, known.meta) != (record.roster, record.grants, record.meta)
+
+    def _keep(self, record: ConversationRecord, conversation: Conversation) -> None:
+        known = self._conversations.get(record.id)
+        if known is None and conversation.alarms and record.id not in self._keyring.content.conversations:
+            # Nobody here ever saw it, and it does not hold: the server made it up (A8). It is not listed.
+            self._report_once(record.id, conversation)
+            return
+        self._records[record.id] = record
+        if known is None:
+            self._conversations[record.id] = conversation
+        else:
+            known.absorb(conversation)
+        if not conversation.alarms and (mark := conversation.roster_mark):
+            self._keyring.change(note_roster(record.id, mark))
+            self._keyring.change(note_meta(record.id, conversation.meta_version))
+
+    def _report_once(self, conversation_id: UUID, conversation: Conversation) -> None:
+        if conversation_id in self._refused:
+            return
+        self._refused.add(conversation_id)
+        for alarm in conversation.alarms.values():
+            if isinstance(alarm, AlarmError):
+                self._events.publish_alarm(alarm.problem)
+
+    def _remove_missing(self, page: Sequence[ConversationRecord], *, is_everything: bool) -> None:
+        given = {record.id for record in page}
+        oldest_ms = min((record.updated_ms for record in page), default=0)
+        for conversation in list(self._conversations.values()):
+            is_covered = is_everything or conversation.updated_ms > oldest_ms
+            if is_covered and conversation.id not in given:
+                self.remove(conversation.id)
