@@ -10,6 +10,7 @@ KAT = json.loads(_PATH.read_text())
 ALICE = UUID(KAT["password"]["user_id"])
 LOGIN = KAT["password"]["login"]
 SALT = bytes.fromhex(KAT["password"]["salt"])
+NIL = UUID(int=0)
 CONVERSATION = UUID(KAT["conversation"]["conversation_id"])
 STREAM = UUID(KAT["inference"]["stream_id"])
 ENVELOPES = KAT["envelopes"]

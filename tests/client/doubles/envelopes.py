@@ -42,14 +42,16 @@ def derive_commitment(root: bytes, conversation_id, epoch: int) -> bytes:
     return hkdf(root, b"", ck_commit_info(conversation_id, epoch))
 
 
-def seal_envelope(root: bytes, kind: Kind, context: bytes, plaintext: bytes, salt: bytes) -> Envelope:
-    """Seals; pads first where the kind is padded."""
-    padded = pad(plaintext) if kind in PADDED_KINDS else plaintext
+def seal_envelope(
+    root: bytes, kind: Kind, context: bytes, plaintext: bytes, salt: bytes, *, padded: bool = True
+) -> Envelope:
+    """Seals; pads first where the kind is padded and the test does not want it otherwise."""
+    content = pad(plaintext) if padded and kind in PADDED_KINDS else plaintext
     iv_commit = hkdf(root, salt, encode_iv_commit_info(kind, context), 44)
     nonce, commit = iv_commit[:12], iv_commit[12:]
     key = hkdf(root, salt, encode_content_key_info(kind))
     header = serialize_header(kind, key_id(root), salt)
-    ciphertext = AESGCM(key).encrypt(nonce, padded, encode_aad(header, commit, context))
+    ciphertext = AESGCM(key).encrypt(nonce, content, encode_aad(header, commit, context))
     return serialize_envelope(header, commit, Ciphertext(ciphertext))
 
 
