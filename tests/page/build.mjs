@@ -18,4 +18,6 @@ const { metafile } = await esbuild.build({
   sourcemap: "linked",
   logLevel: "warning",
 });
-process.stdout.write(JSON.stringify(Object.fromEntries(Object.entries(metafile.outputs).map(([path, { bytes }]) => [path, bytes]))));
+process.stdout.write(
+  JSON.stringify(Object.fromEntries(Object.entries(metafile.outputs).map(([path, { bytes }]) => [path, bytes]))),
+);

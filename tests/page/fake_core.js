@@ -56,7 +56,8 @@ class FakeCore extends EventTarget {
     document.documentElement.dataset.core = "loading";
     await wait(this.scenario.readyAfterMs);
     document.documentElement.dataset.core = this.scenario.failsToStart ? "failed" : "ready";
-    if (this.scenario.failsToStart) throw { code: "core-failed", title: "Not started", detail: "Fake.", action: "reload" };
+    if (this.scenario.failsToStart)
+      throw { code: "core-failed", title: "Not started", detail: "Fake.", action: "reload" };
     performance.mark("balon:core");
     setTimeout(() => this.emit("connection", { state: this.scenario.connection ?? "online" }), 5);
   }
@@ -142,8 +143,11 @@ class FakeCore extends EventTarget {
   }
 
   call_models() {
-    const models = [{ id: "smollm2-135m", name: "SmolLM2 135M", context_tokens: 2048, demonstration: this.scenario.demonstration }];
-    if (!this.scenario.demonstration) models.push({ id: "llama3.3", name: "Llama 3.3 70B", context_tokens: 131072, demonstration: false });
+    const models = [
+      { id: "smollm2-135m", name: "SmolLM2 135M", context_tokens: 2048, demonstration: this.scenario.demonstration },
+    ];
+    if (!this.scenario.demonstration)
+      models.push({ id: "llama3.3", name: "Llama 3.3 70B", context_tokens: 131072, demonstration: false });
     return { models, gateway: { fingerprint: FINGERPRINT, pinned_ms: Date.now() - 9e8, first_use: false } };
   }
 

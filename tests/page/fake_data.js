@@ -77,7 +77,11 @@ export function message(kind, text, rest = {}) {
   clock += 42_000;
   return {
     id: uuid((number += 1)),
-    author: { user_id: kind === "assistant" ? null : uuid(1), name: kind === "you" ? "alice" : kind === "person" ? "bob" : "Assistant", kind },
+    author: {
+      user_id: kind === "assistant" ? null : uuid(1),
+      name: kind === "you" ? "alice" : kind === "person" ? "bob" : "Assistant",
+      kind,
+    },
     text,
     created_ms: clock,
     model: kind === "assistant" ? "smollm2-135m" : null,
@@ -96,7 +100,11 @@ export function sampleMessages() {
     message("you", "And in Python, how would I count the most common words in a file?\n\nIt is about 200 MB."),
     message("assistant", PYTHON),
     message("you", "Thanks!"),
-    message("assistant", "You are welcome. If the file grows, read it line by line and update one `Counter`: then memory depends on the number of distinct words only.", {}),
+    message(
+      "assistant",
+      "You are welcome. If the file grows, read it line by line and update one `Counter`: then memory depends on the number of distinct words only.",
+      {},
+    ),
   ];
 }
 
@@ -105,7 +113,9 @@ export function longHistory(count) {
   return Array.from({ length: count }, (_, index) =>
     message(
       index % 2 ? "assistant" : "you",
-      index % 2 ? `**Answer ${index}.** ${filler.repeat(1 + (index % 9))}\n\n- one\n- two\n\n${index % 10 === 1 ? "```js\nconst answer = 42; // yes\n```" : "Done."}` : `Question ${index}? ${filler.repeat(index % 3)}`,
+      index % 2
+        ? `**Answer ${index}.** ${filler.repeat(1 + (index % 9))}\n\n- one\n- two\n\n${index % 10 === 1 ? "```js\nconst answer = 42; // yes\n```" : "Done."}`
+        : `Question ${index}? ${filler.repeat(index % 3)}`,
     ),
   );
 }

@@ -47,7 +47,8 @@ class Composer extends Element {
   }
 
   updated(changed) {
-    if (changed.has("thread") && !document.querySelector("dialog[open]") && !matchMedia("(pointer: coarse)").matches) this.#focus();
+    if (changed.has("thread") && !document.querySelector("dialog[open]") && !matchMedia("(pointer: coarse)").matches)
+      this.#focus();
   }
 
   #focus() {
@@ -117,9 +118,15 @@ class Composer extends Element {
           </div>
           <div class="composer-row">
             <balon-model .store=${this.store}></balon-model>
-            ${thread?.streaming
-              ? html`<button type="button" class="round-button" aria-label="Stop" title="Stop" @click=${this.#stop}>${stop}</button>`
-              : html`<button class="round-button primary" aria-label="Send" title="Send" ?disabled=${!this.#sendable}>${send}</button>`}
+            ${
+              thread?.streaming
+                ? html`<button type="button" class="round-button" aria-label="Stop" title="Stop" @click=${this.#stop}>
+                    ${stop}
+                  </button>`
+                : html`<button class="round-button primary" aria-label="Send" title="Send" ?disabled=${!this.#sendable}>
+                    ${send}
+                  </button>`
+            }
           </div>
         </div>
         <div class="composer-foot">

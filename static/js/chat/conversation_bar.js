@@ -27,7 +27,13 @@ class Bar extends Element {
   render() {
     return html`
       <header class="bar">
-        <button type="button" class="icon-button drawer-open" aria-label="Show the list" title="Show the list" @click=${() => this.dispatchEvent(new Event("open-drawer"))}>
+        <button
+          type="button"
+          class="icon-button drawer-open"
+          aria-label="Show the list"
+          title="Show the list"
+          @click=${() => this.dispatchEvent(new Event("open-drawer"))}
+        >
           ${menu}
         </button>
         <h1 class="bar-title" tabindex="-1">${this.#title}</h1>
@@ -39,10 +45,22 @@ class Bar extends Element {
 
   get #tools() {
     return html`
-      <button type="button" class="tool" title="Where is plaintext" aria-haspopup="dialog" @click=${() => (this.dialog = "plaintext")}>
+      <button
+        type="button"
+        class="tool"
+        title="Where is plaintext"
+        aria-haspopup="dialog"
+        @click=${() => (this.dialog = "plaintext")}
+      >
         ${shield}<span class="tool-label">Where is plaintext</span>
       </button>
-      <button type="button" class="tool" title="Members" aria-haspopup="dialog" @click=${() => (this.dialog = "members")}>
+      <button
+        type="button"
+        class="tool"
+        title="Members"
+        aria-haspopup="dialog"
+        @click=${() => (this.dialog = "members")}
+      >
         ${people}<span class="tool-label">Members</span>
       </button>
       <balon-menu label="Conversation" .items=${this.#items} .face=${dots}></balon-menu>
@@ -53,10 +71,24 @@ class Bar extends Element {
     const done = () => (this.dialog = null);
     const { store, thread } = this;
     const views = {
-      plaintext: () => html`<balon-plaintext-dialog .store=${store} .thread=${thread} @done=${done}></balon-plaintext-dialog>`,
-      members: () => html`<balon-members-dialog .store=${store} .thread=${thread} @done=${done}></balon-members-dialog>`,
-      rename: () => html`<balon-rename-dialog .store=${store} .thread=${thread} .title=${this.#title} @done=${done}></balon-rename-dialog>`,
-      delete: () => html`<balon-delete-dialog .store=${store} .thread=${thread} .title=${this.#title} @done=${done}></balon-delete-dialog>`,
+      plaintext: () =>
+        html`<balon-plaintext-dialog .store=${store} .thread=${thread} @done=${done}></balon-plaintext-dialog>`,
+      members: () =>
+        html`<balon-members-dialog .store=${store} .thread=${thread} @done=${done}></balon-members-dialog>`,
+      rename: () =>
+        html`<balon-rename-dialog
+          .store=${store}
+          .thread=${thread}
+          .title=${this.#title}
+          @done=${done}
+        ></balon-rename-dialog>`,
+      delete: () =>
+        html`<balon-delete-dialog
+          .store=${store}
+          .thread=${thread}
+          .title=${this.#title}
+          @done=${done}
+        ></balon-delete-dialog>`,
     };
     return views[this.dialog]?.() ?? nothing;
   }

@@ -35,7 +35,7 @@ class Members extends SafetyDialog {
     return this.frame({ title: "Members", body: this.content });
   }
 
-  known({ members, epoch }) {
+  known({ members }) {
     return html`
       <p>These people hold the key of this conversation. The list is signed, and this browser has checked it.</p>
       <ul class="members">
@@ -49,10 +49,7 @@ class Members extends SafetyDialog {
           `,
         )}
       </ul>
-      <p class="quiet">
-        ${members.length === 1 ? "Only you are here. Inviting people comes with a later version." : nothing}
-        Key number ${epoch + 1}.
-      </p>
+      ${members.length === 1 ? html`<p class="quiet">Only you are here. Inviting people comes with a later version.</p>` : nothing}
     `;
   }
 }
@@ -73,13 +70,20 @@ class Plaintext extends SafetyDialog {
         <dt>Fingerprint of the inference gateway</dt>
         <dd class="code">${groups(gateway?.fingerprint)}</dd>
       </dl>
-      <p class="quiet">This browser seals prompts to that gateway only. If its identity changes, sending stops and you are told.</p>
+      <p class="quiet">
+        This browser seals prompts to that gateway only. If its identity changes, sending stops and you are told.
+      </p>
     `;
   }
 }
 
 class ActionDialog extends Dialog {
-  static properties = { thread: { attribute: false }, title: { attribute: false }, busy: { state: true }, problem: { state: true } };
+  static properties = {
+    thread: { attribute: false },
+    title: { attribute: false },
+    busy: { state: true },
+    problem: { state: true },
+  };
 
   async run(action) {
     if (this.busy) return;
@@ -117,7 +121,16 @@ class Rename extends ActionDialog {
         ${this.alarm}
         <div class="field">
           <label class="label" for="title">Title</label>
-          <input class="input" id="title" type="text" maxlength="200" autocomplete="off" required autofocus .value=${this.title} />
+          <input
+            class="input"
+            id="title"
+            type="text"
+            maxlength="200"
+            autocomplete="off"
+            required
+            autofocus
+            .value=${this.title}
+          />
           <p class="hint">Titles are encrypted like messages.</p>
         </div>
         <div class="button-row end">
@@ -134,10 +147,18 @@ class Delete extends ActionDialog {
   render() {
     const body = html`
       ${this.alarm}
-      <p id="delete-text"><strong class="wrap">${this.title}</strong> and all its messages will be deleted for good. This cannot be undone.</p>
+      <p id="delete-text">
+        <strong class="wrap">${this.title}</strong> and all its messages will be deleted for good. This cannot be
+        undone.
+      </p>
       <div class="button-row end">
         <button type="button" class="button" autofocus @click=${() => this.close()}>Cancel</button>
-        <button type="button" class="button danger" aria-disabled=${Boolean(this.busy)} @click=${() => this.run(() => this.store.deleteConversation(this.thread.id))}>
+        <button
+          type="button"
+          class="button danger"
+          aria-disabled=${Boolean(this.busy)}
+          @click=${() => this.run(() => this.store.deleteConversation(this.thread.id))}
+        >
           Delete
         </button>
       </div>

@@ -31,7 +31,7 @@ class Message extends Element {
   #unwatch = null;
   #unobserve = null;
   #formatter = null;
-  #near = false;
+  #framedText = false; // whether the frame knows that there is text
 
   connectedCallback() {
     super.connectedCallback();
@@ -47,7 +47,7 @@ class Message extends Element {
 
   /** Tokens only touch the text; anything else renders the frame again. */
   #changed(message) {
-    const sameFrame = message === this.message;
+    const sameFrame = message === this.message && this.#framedText;
     this.message = message;
     if (sameFrame) this.#showText();
     else this.requestUpdate();
@@ -58,7 +58,6 @@ class Message extends Element {
   }
 
   async #format() {
-    this.#near = true;
     if (!this.#isMarkdown) return;
     const { Blocks } = await import("../markdown/blocks.js");
     if (!this.isConnected) return;
@@ -70,6 +69,7 @@ class Message extends Element {
   }
 
   updated() {
+    this.#framedText = Boolean(this.message.text);
     this.#showText();
   }
 
@@ -100,7 +100,11 @@ class Message extends Element {
     const { author, state, text, created_ms: created } = this.message;
     const name = authorName(author);
     return html`
-      <article class="message ${author.kind} ${state}" aria-label=${name} aria-busy=${state === "streaming" ? "true" : nothing}>
+      <article
+        class="message ${author.kind} ${state}"
+        aria-label=${name}
+        aria-busy=${state === "streaming" ? "true" : nothing}
+      >
         <header class="message-head">
           <span class="author">${name}</span>
           <time datetime=${isoTime(created)} title=${fullTime(created)}>${clockTime(created)}</time>
@@ -117,12 +121,14 @@ class Message extends Element {
     const note = state === "failed" ? (author.kind === "assistant" ? FINISHES.error : "Not sent.") : FINISHES[finish];
     return html`
       ${note ? html`<p class="finish">${note}</p>` : nothing}
-      ${mark
-        ? html`<div class="message-mark" role="note">
-            ${warning}
-            <p><strong>${mark.title}</strong> ${mark.detail}</p>
-          </div>`
-        : nothing}
+      ${
+        mark
+          ? html`<div class="message-mark" role="note">
+              ${warning}
+              <p><strong>${mark.title}</strong> ${mark.detail}</p>
+            </div>`
+          : nothing
+      }
     `;
   }
 
@@ -132,14 +138,31 @@ class Message extends Element {
     if (!saved) return nothing;
     return html`
       <div class="message-tools">
-        ${text
-          ? html`<button type="button" class="icon-button small" aria-label="Copy message" title="Copy message" @click=${this.#copy}>
-              ${this.copied ? check : copy}
-            </button>`
-          : nothing}
-        ${this.#askable
-          ? html`<button type="button" class="button small" aria-disabled=${Boolean(this.asking)} @click=${this.#askAgain}>${retry}Try again</button>`
-          : nothing}
+        ${
+          text
+            ? html`<button
+                type="button"
+                class="icon-button small"
+                aria-label="Copy message"
+                title="Copy message"
+                @click=${this.#copy}
+              >
+                ${this.copied ? check : copy}
+              </button>`
+            : nothing
+        }
+        ${
+          this.#askable
+            ? html`<button
+                type="button"
+                class="button small"
+                aria-disabled=${Boolean(this.asking)}
+                @click=${this.#askAgain}
+              >
+                ${retry}Try again
+              </button>`
+            : nothing
+        }
       </div>
     `;
   }

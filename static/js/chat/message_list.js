@@ -77,31 +77,47 @@ class Messages extends Element {
     const { thread, store } = this;
     const busy = Boolean(thread && (thread.streaming || thread.loadingOlder || thread.state === "loading"));
     return html`
-      <div class="log" role="log" aria-label="Messages" aria-live="polite" aria-relevant="additions" aria-busy=${busy} tabindex="0">
-        <div class="log-content">
-          ${thread ? [this.#head, this.#pages, this.#pending, this.#alarms] : nothing}
-        </div>
+      <div
+        class="log"
+        role="log"
+        aria-label="Messages"
+        aria-live="polite"
+        aria-relevant="additions"
+        aria-busy=${busy}
+        tabindex="0"
+      >
+        <div class="log-content">${thread ? [this.#head, this.#pages, this.#pending, this.#alarms] : nothing}</div>
       </div>
-      ${this.away && !thread?.isEmpty
-        ? html`<button type="button" class="jump" @click=${() => this.#keeper.toBottom({ smooth: true })}>${down}Jump to newest</button>`
-        : nothing}
+      ${
+        this.away && !thread?.isEmpty
+          ? html`<button type="button" class="jump" @click=${() => this.#keeper.toBottom({ smooth: true })}>
+              ${down}Jump to newest
+            </button>`
+          : nothing
+      }
     `;
   }
 
   get #head() {
     const { thread } = this;
     if (thread.state === "failed") return alarm(thread.problem, { actions: { retry: () => thread.load() } });
-    if (thread.state === "loading") return html`<div class="loading-log" aria-hidden="true"><i></i><i></i><i></i></div>`;
+    if (thread.state === "loading")
+      return html`<div class="loading-log" aria-hidden="true"><i></i><i></i><i></i></div>`;
     if (thread.isEmpty) return this.store.outbox.of(thread).length ? nothing : this.#welcome;
     if (thread.olderProblem) return alarm(thread.olderProblem, { actions: { retry: () => thread.loadOlder() } });
-    return html`<div class="log-top">${thread.more ? "Loading earlier messages…" : "The beginning of this conversation"}</div>`;
+    return html`<div class="log-top">
+      ${thread.more ? "Loading earlier messages…" : "The beginning of this conversation"}
+    </div>`;
   }
 
   get #welcome() {
     return html`
       <div class="welcome">
         <h2>What is on your mind?</h2>
-        <p>What you write is encrypted before it leaves this browser. Only the people in a conversation, and the model while it answers, can read it.</p>
+        <p>
+          What you write is encrypted before it leaves this browser. Only the people in a conversation, and the model
+          while it answers, can read it.
+        </p>
       </div>
     `;
   }
@@ -112,7 +128,8 @@ class Messages extends Element {
     return repeat(
       thread.pages,
       ({ key }) => `${thread.id}/${key}`,
-      ({ messages }) => html`<balon-page .store=${store} .thread=${thread} .messages=${messages} .newest=${newest}></balon-page>`,
+      ({ messages }) =>
+        html`<balon-page .store=${store} .thread=${thread} .messages=${messages} .newest=${newest}></balon-page>`,
     );
   }
 
@@ -147,7 +164,12 @@ class Page extends Element {
       this.messages,
       ({ id }) => id,
       (message) =>
-        html`<balon-message .store=${this.store} .thread=${this.thread} .message=${message} .isNewest=${message.id === this.newest}></balon-message>`,
+        html`<balon-message
+          .store=${this.store}
+          .thread=${this.thread}
+          .message=${message}
+          .isNewest=${message.id === this.newest}
+        ></balon-message>`,
     );
   }
 }

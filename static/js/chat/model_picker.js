@@ -18,17 +18,28 @@ class ModelPicker extends Element {
       <div class="model">
         <span class="select">
           <select aria-label="Model" ?disabled=${!models?.length} @change=${this.#choose}>
-            ${models?.length
-              ? models.map(({ id, name }) => html`<option value=${id} ?selected=${id === model?.id}>${name}</option>`)
-              : html`<option>${modelsProblem ? "No model" : "Model"}</option>`}
+            ${
+              models?.length
+                ? models.map(({ id, name }) => html`<option value=${id} ?selected=${id === model?.id}>${name}</option>`)
+                : html`<option>${modelsProblem ? "No model" : "Model"}</option>`
+            }
           </select>
           ${chevron}
         </span>
-        ${model?.demonstration
-          ? html`<button type="button" class="model-note" aria-haspopup="dialog" @click=${() => (this.explaining = true)}>
-              ${info}<span>Demonstration model</span>
-            </button>`
-          : nothing}
+        ${
+          model?.demonstration
+            ? html`<button
+                type="button"
+                class="model-note"
+                aria-label="Demonstration model"
+                title="Demonstration model"
+                aria-haspopup="dialog"
+                @click=${() => (this.explaining = true)}
+              >
+                ${info}<span class="wide-only">Demonstration model</span><span class="narrow-only">Demo</span>
+              </button>`
+            : nothing
+        }
       </div>
       ${this.explaining ? html`<balon-model-dialog .store=${this.store} @done=${() => (this.explaining = false)}></balon-model-dialog>` : nothing}
     `;
@@ -39,15 +50,22 @@ class ModelDialog extends Dialog {
   render() {
     const body = html`
       <p>
-        <strong>${this.store.model?.name}</strong> comes with Balon so that everything works from the first minute. It is very small: its
-        answers show that the machinery works, and are often wrong.
+        <strong>${this.store.model?.name}</strong> comes with Balon so that everything works from the first minute. It
+        is very small: its answers show that the machinery works, and are often wrong.
       </p>
       <h3>Connect a real model</h3>
-      <p>Whoever runs this installation sets these variables for the inference gateway and restarts it. Any server with an OpenAI-compatible interface will do.</p>
-      <pre class="example" tabindex="0" role="region" aria-label="Example settings">BALON_UPSTREAM_URL=http://127.0.0.1:11434/v1
+      <p>
+        Whoever runs this installation sets these variables for the inference gateway and restarts it. Any server with
+        an OpenAI-compatible interface will do.
+      </p>
+      <pre class="example" tabindex="0" role="region" aria-label="Example settings">
+BALON_UPSTREAM_URL=http://127.0.0.1:11434/v1
 BALON_UPSTREAM_API_KEY=…
 BALON_UPSTREAM_MODELS=llama3.3,qwen3</pre>
-      <p class="quiet">Prompts are sealed to the gateway either way. What the model's server does with them is its operator's promise, not Balon's.</p>
+      <p class="quiet">
+        Prompts are sealed to the gateway either way. What the model's server does with them is its operator's promise,
+        not Balon's.
+      </p>
     `;
     return this.frame({ title: "A demonstration model", body });
   }

@@ -21,15 +21,19 @@ class Pending extends Element {
         <div class="body plain">${item.text}</div>
         ${failed ? nothing : html`<p class="finish">${this.#progress}</p>`}
       </article>
-      ${failed
-        ? html`<div class="pending-failed">
-            ${alarm({ ...item.problem, action: null })}
-            <div class="button-row end">
-              <button type="button" class="button small" @click=${() => store.outbox.edit(item)}>Edit</button>
-              <button type="button" class="button small primary" @click=${() => store.outbox.retry(item)}>Try again</button>
-            </div>
-          </div>`
-        : nothing}
+      ${
+        failed
+          ? html`<div class="pending-failed">
+              ${alarm({ ...item.problem, action: null })}
+              <div class="button-row end">
+                <button type="button" class="button small" @click=${() => store.outbox.edit(item)}>Edit</button>
+                <button type="button" class="button small primary" @click=${() => store.outbox.retry(item)}>
+                  Try again
+                </button>
+              </div>
+            </div>`
+          : nothing
+      }
     `;
   }
 }

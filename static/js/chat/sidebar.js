@@ -37,20 +37,33 @@ class Sidebar extends Element {
     return html`
       <div class="sidebar-head">
         <div class="brand">${mark}<span class="brand-name">Balon</span></div>
-        <button type="button" class="icon-button drawer-close" aria-label="Close the list" title="Close the list" @click=${() => this.dispatchEvent(new Event("close-drawer"))}>
+        <button
+          type="button"
+          class="icon-button drawer-close"
+          aria-label="Close the list"
+          title="Close the list"
+          @click=${() => this.dispatchEvent(new Event("close-drawer"))}
+        >
           ${close}
         </button>
       </div>
       <button type="button" class="button new-conversation" @click=${this.#new}>${plus}New conversation</button>
       <nav class="conversations" aria-label="Conversations">${this.#list} ${this.#more}</nav>
       <div class="sidebar-foot">
-        <balon-menu class="account up" label="Account" .items=${this.#items} .buttonClass=${"account-button"} .face=${this.#account}></balon-menu>
+        <balon-menu
+          class="account up"
+          label="Account"
+          .items=${this.#items}
+          .buttonClass=${"account-button"}
+          .face=${this.#account}
+        ></balon-menu>
       </div>
     `;
   }
 
   get #account() {
-    return html`<span class="avatar">${person}</span><span class="account-name">${this.store.session?.login ?? ""}</span>${chevron}`;
+    return html`<span class="avatar">${person}</span
+      ><span class="account-name">${this.store.session?.login ?? ""}</span>${chevron}`;
   }
 
   get #list() {
@@ -61,7 +74,11 @@ class Sidebar extends Element {
       ([heading, items]) => html`
         <h2 class="list-heading">${heading}</h2>
         <ul class="list">
-          ${repeat(items, ({ id }) => id, (item) => this.#item(item))}
+          ${repeat(
+            items,
+            ({ id }) => id,
+            (item) => this.#item(item),
+          )}
         </ul>
       `,
     );
@@ -80,7 +97,13 @@ class Sidebar extends Element {
     const current = this.store.thread?.id === id;
     return html`
       <li>
-        <a class="list-link" href=${conversationPath(id)} data-route aria-current=${current ? "page" : nothing} @click=${() => this.dispatchEvent(new Event("settled"))}>
+        <a
+          class="list-link"
+          href=${conversationPath(id)}
+          data-route
+          aria-current=${current ? "page" : nothing}
+          @click=${() => this.dispatchEvent(new Event("settled"))}
+        >
           <span class=${title ? "list-title" : "list-title untitled"}>${title ?? "Untitled conversation"}</span>
           ${streaming ? html`<span class="live-dot"><span class="sr-only">Reply in progress</span></span>` : nothing}
           ${alarm ? html`<span class="list-alarm">${warning}<span class="sr-only">${alarm.title}</span></span>` : nothing}

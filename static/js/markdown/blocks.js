@@ -80,7 +80,8 @@ export class Blocks {
   }
 
   #caret() {
-    const caret = this.#root.querySelector(".caret") ?? Object.assign(document.createElement("span"), { className: "caret" });
+    const caret =
+      this.#root.querySelector(".caret") ?? Object.assign(document.createElement("span"), { className: "caret" });
     let place = this.#shown.at(-1)?.element ?? this.#root;
     while (place.lastElementChild && !INLINE.has(place.lastElementChild.localName)) place = place.lastElementChild;
     place.append(caret);

@@ -18,7 +18,9 @@ const renderer = {
   /** Remote images would tell their server who reads what: an image is shown as what it says it is. */
   image({ href, text }) {
     const label = escapeHtml(text ? `Image: ${text}` : "Image");
-    return WEB.test(href) ? `<a href="${escapeHtml(href)}" title="${escapeHtml(href)}">${label}</a>` : `<span>${label}</span>`;
+    return WEB.test(href)
+      ? `<a href="${escapeHtml(href)}" title="${escapeHtml(href)}">${label}</a>`
+      : `<span>${label}</span>`;
   },
 
   link({ href, tokens }) {

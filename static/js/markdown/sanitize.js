@@ -21,7 +21,11 @@ const CONFIG = {
 const purifier = DOMPurify(window);
 
 purifier.addHook("uponSanitizeAttribute", (node, data) => {
-  if (data.attrName === "class") data.attrValue = data.attrValue.split(/\s+/).filter((name) => CLASS.test(name)).join(" ");
+  if (data.attrName === "class")
+    data.attrValue = data.attrValue
+      .split(/\s+/)
+      .filter((name) => CLASS.test(name))
+      .join(" ");
 });
 
 purifier.addHook("afterSanitizeAttributes", (node) => {

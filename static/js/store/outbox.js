@@ -21,7 +21,15 @@ export class Outbox {
   }
 
   add(thread, text) {
-    const item = { key: (this.#number += 1), thread, text, state: "queued", problem: null, messageId: null, created_ms: Date.now() };
+    const item = {
+      key: (this.#number += 1),
+      thread,
+      text,
+      state: "queued",
+      problem: null,
+      messageId: null,
+      created_ms: Date.now(),
+    };
     this.#items.push(item);
     this.#changed(item);
     this.deliver();

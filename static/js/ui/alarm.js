@@ -17,9 +17,13 @@ export function alarm(problem, { actions = {}, dismiss = null } = {}) {
         <p>${problem.detail}</p>
         ${run ? html`<button type="button" class="button small" @click=${run}>${LABELS[problem.action]}</button>` : nothing}
       </div>
-      ${dismiss
-        ? html`<button type="button" class="icon-button" aria-label="Dismiss" title="Dismiss" @click=${dismiss}>${close}</button>`
-        : nothing}
+      ${
+        dismiss
+          ? html`<button type="button" class="icon-button" aria-label="Dismiss" title="Dismiss" @click=${dismiss}>
+              ${close}
+            </button>`
+          : nothing
+      }
     </div>
   `;
 }

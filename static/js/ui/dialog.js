@@ -39,9 +39,19 @@ export class Dialog extends Element {
         <div class="dialog-body">
           <div class="dialog-head">
             <h2 id="dialog-title">${title}</h2>
-            ${role === "dialog"
-              ? html`<button type="button" class="icon-button" aria-label="Close" title="Close" @click=${() => this.close()}>${close}</button>`
-              : ""}
+            ${
+              role === "dialog"
+                ? html`<button
+                    type="button"
+                    class="icon-button"
+                    aria-label="Close"
+                    title="Close"
+                    @click=${() => this.close()}
+                  >
+                    ${close}
+                  </button>`
+                : ""
+            }
           </div>
           ${body}
         </div>

@@ -17,7 +17,9 @@ export const people = icon(
 export const dots = icon(
   svg`<g class="fill"><circle cx="4.5" cy="10" r="1.5" /><circle cx="10" cy="10" r="1.5" /><circle cx="15.5" cy="10" r="1.5" /></g>`,
 );
-export const shield = icon(svg`<path d="M10 2.75 4 5v4.6c0 3.6 2.4 6.2 6 7.65 3.6-1.45 6-4.05 6-7.65V5Z" /><path d="m7.4 9.9 1.9 1.9 3.4-3.6" />`);
+export const shield = icon(
+  svg`<path d="M10 2.75 4 5v4.6c0 3.6 2.4 6.2 6 7.65 3.6-1.45 6-4.05 6-7.65V5Z" /><path d="m7.4 9.9 1.9 1.9 3.4-3.6" />`,
+);
 export const send = icon(svg`<path d="M10 16V4.5M5 9.25 10 4.25l5 5" />`);
 export const stop = icon(svg`<rect class="fill" x="5.5" y="5.5" width="9" height="9" rx="1.75" />`);
 export const down = icon(svg`<path d="M10 4v11.5M5 10.75l5 5 5-5" />`);
@@ -26,13 +28,21 @@ export const copy = icon(
 );
 export const check = icon(svg`<path d="m4.5 10.5 3.75 3.75L15.5 6.5" />`);
 export const retry = icon(svg`<path d="M15.75 10a5.75 5.75 0 1 1-1.7-4.1l1.7 1.7" /><path d="M15.75 3.9v3.7h-3.7" />`);
-export const warning = icon(svg`<path d="M10 3.25 2.5 16.25h15Z" /><path d="M10 8.25v3.5" /><circle class="fill" cx="10" cy="13.9" r=".55" />`);
-export const lock = icon(svg`<rect x="4.25" y="9" width="11.5" height="7.75" rx="2" /><path d="M6.75 9V6.75a3.25 3.25 0 0 1 6.5 0V9" />`);
-export const eye = icon(svg`<path d="M2.25 10S5 4.75 10 4.75 17.75 10 17.75 10 15 15.25 10 15.25 2.25 10 2.25 10Z" /><circle cx="10" cy="10" r="2.25" />`);
+export const warning = icon(
+  svg`<path d="M10 3.25 2.5 16.25h15Z" /><path d="M10 8.25v3.5" /><circle class="fill" cx="10" cy="13.9" r=".55" />`,
+);
+export const lock = icon(
+  svg`<rect x="4.25" y="9" width="11.5" height="7.75" rx="2" /><path d="M6.75 9V6.75a3.25 3.25 0 0 1 6.5 0V9" />`,
+);
+export const eye = icon(
+  svg`<path d="M2.25 10S5 4.75 10 4.75 17.75 10 17.75 10 15 15.25 10 15.25 2.25 10 2.25 10Z" /><circle cx="10" cy="10" r="2.25" />`,
+);
 export const eyeOff = icon(
   svg`<path d="M4 6.9C2.85 8.3 2.25 10 2.25 10S5 15.25 10 15.25c1.2 0 2.25-.3 3.2-.75M8 5c.6-.17 1.3-.25 2-.25 5 0 7.75 5.25 7.75 5.25s-.6 1.2-1.8 2.5M3.5 3.5l13 13" />`,
 );
 export const person = icon(svg`<circle cx="10" cy="6.75" r="3" /><path d="M4 16.5c.5-3.4 2.8-5 6-5s5.5 1.6 6 5" />`);
 export const chevron = icon(svg`<path d="m6 8 4 4 4-4" />`);
-export const info = icon(svg`<circle cx="10" cy="10" r="7" /><path d="M10 9.25v4" /><circle class="fill" cx="10" cy="6.6" r=".7" />`);
+export const info = icon(
+  svg`<circle cx="10" cy="10" r="7" /><path d="M10 9.25v4" /><circle class="fill" cx="10" cy="6.6" r=".7" />`,
+);
 export const key = icon(svg`<circle cx="6.75" cy="13.25" r="3.25" /><path d="m9.1 10.9 6.65-6.65M13 7l2.25 2.25" />`);

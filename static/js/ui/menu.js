@@ -5,7 +5,13 @@ const STEPS = { ArrowDown: 1, ArrowUp: -1 };
 
 /** A button that opens a menu, with the keyboard of the ARIA menu button pattern. Items are {label, run, danger}. */
 class Menu extends Element {
-  static properties = { label: {}, items: { attribute: false }, face: { attribute: false }, buttonClass: { attribute: false }, open: { state: true } };
+  static properties = {
+    label: {},
+    items: { attribute: false },
+    face: { attribute: false },
+    buttonClass: { attribute: false },
+    open: { state: true },
+  };
 
   #outside = (event) => this.contains(event.target) || this.#close(false);
 
@@ -48,11 +54,17 @@ class Menu extends Element {
   #menuKey(event) {
     const rows = this.#rows;
     const at = rows.indexOf(document.activeElement);
-    const moves = { Home: 0, End: rows.length - 1, ArrowDown: (at + 1) % rows.length, ArrowUp: (at - 1 + rows.length) % rows.length };
+    const moves = {
+      Home: 0,
+      End: rows.length - 1,
+      ArrowDown: (at + 1) % rows.length,
+      ArrowUp: (at - 1 + rows.length) % rows.length,
+    };
     if (event.key in moves) rows[moves[event.key]].focus();
     else if (event.key === "Escape") this.#close();
     else if (event.key === "Tab") return this.#close(false);
-    else if (event.key.length === 1) rows.find((row) => row.textContent.trim().toLowerCase().startsWith(event.key.toLowerCase()))?.focus();
+    else if (event.key.length === 1)
+      rows.find((row) => row.textContent.trim().toLowerCase().startsWith(event.key.toLowerCase()))?.focus();
     else return;
     if (event.key !== " ") event.preventDefault();
     event.stopPropagation();
@@ -81,7 +93,13 @@ class Menu extends Element {
       <div class="menu" role="menu" aria-label=${this.label} ?hidden=${!this.open} @keydown=${this.#menuKey}>
         ${this.items.map(
           (item) =>
-            html`<button type="button" role="menuitem" tabindex="-1" class=${item.danger ? "menu-item danger" : "menu-item"} @click=${() => this.#choose(item)}>
+            html`<button
+              type="button"
+              role="menuitem"
+              tabindex="-1"
+              class=${item.danger ? "menu-item danger" : "menu-item"}
+              @click=${() => this.#choose(item)}
+            >
               ${item.label}
             </button>`,
         )}

@@ -64,9 +64,11 @@ class Chat extends Element {
         ></balon-sidebar>
         <div class="scrim" @click=${() => this.#toggle(false)}></div>
         <main class="conversation" ?inert=${covered}>
-          ${settings
-            ? html`<balon-settings .store=${store} @open-drawer=${() => this.#toggle(true)}></balon-settings>`
-            : this.#conversation}
+          ${
+            settings
+              ? html`<balon-settings .store=${store} @open-drawer=${() => this.#toggle(true)}></balon-settings>`
+              : this.#conversation
+          }
         </main>
       </div>
     `;
@@ -97,7 +99,10 @@ class Chat extends Element {
     if (this.storageNoted || !session || session.persistent) return nothing;
     return html`
       <div class="note">
-        <p>This browser could not store your keys, so they stay in memory: after a reload it asks for your password again.</p>
+        <p>
+          This browser could not store your keys, so they stay in memory: after a reload it asks for your password
+          again.
+        </p>
         <button type="button" class="button small" @click=${() => (this.storageNoted = true)}>Understood</button>
       </div>
     `;

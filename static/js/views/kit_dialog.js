@@ -61,7 +61,9 @@ class KitDialog extends Element {
         @close=${() => this.isConnected && this.store.kit && this.#open()}
       >
         <h2 id="kit-title" tabindex="-1" autofocus>Save your recovery kit</h2>
-        <p class="lead">It is the only way back into your account if you forget your password. It is shown this one time.</p>
+        <p class="lead">
+          It is the only way back into your account if you forget your password. It is shown this one time.
+        </p>
         <div class="kit-card">
           <dl>
             <dt>Login name</dt>
@@ -79,10 +81,13 @@ class KitDialog extends Element {
         </div>
         <p class="hint" aria-live="polite">${this.copied ?? nothing}</p>
         <ul class="plain-words">
-          <li><strong>Whoever has this file has your account</strong> and can read everything in it. Keep it offline, like a passport.</li>
           <li>
-            <strong>Lose both your password and this kit, and everything you wrote is lost.</strong> Nobody can restore it: the
-            server has no copy of your keys.
+            <strong>Whoever has this file has your account</strong> and can read everything in it. Keep it offline, like
+            a passport.
+          </li>
+          <li>
+            <strong>Lose both your password and this kit, and everything you wrote is lost.</strong> Nobody can restore
+            it: the server has no copy of your keys.
           </li>
         </ul>
         <form
@@ -92,7 +97,10 @@ class KitDialog extends Element {
             if (this.saved) this.store.kitSaved();
           }}
         >
-          <label class="check"><input type="checkbox" .checked=${this.saved} @change=${({ target }) => (this.saved = target.checked)} /> I have saved my recovery kit</label>
+          <label class="check"
+            ><input type="checkbox" .checked=${this.saved} @change=${({ target }) => (this.saved = target.checked)} /> I
+            have saved my recovery kit</label
+          >
           <button class="button primary" ?disabled=${!this.saved}>Continue</button>
         </form>
       </dialog>

@@ -34,12 +34,21 @@ class Locked extends Element {
   render() {
     return entry({
       title: "Locked",
-      lead: html`Your keys were removed from this browser's memory. Your password brings them back, even without a connection.`,
+      lead: html`Your keys were removed from this browser's memory. Your password brings them back, even without a
+      connection.`,
       body: html`
         <form class="form" @submit=${this.#submit} aria-busy=${this.busy}>
           ${this.problem ? alarm(this.problem, { actions: { "sign-in": () => this.store.signOut() } }) : nothing}
           <p class="who">Signed in as <strong>${this.store.session.login}</strong></p>
-          <input class="for-password-managers" type="text" autocomplete="username" .value=${this.store.session.login} readonly tabindex="-1" aria-hidden="true" />
+          <input
+            class="for-password-managers"
+            type="text"
+            autocomplete="username"
+            .value=${this.store.session.login}
+            readonly
+            tabindex="-1"
+            aria-hidden="true"
+          />
           <balon-password
             class="field"
             field-id="password"

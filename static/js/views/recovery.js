@@ -10,8 +10,9 @@ class Recovery extends Element {
       lead: "This version of Balon cannot recover an account yet.",
       body: html`
         <p>
-          The kit you saved when you created your account is the one way back after a lost password. It stays valid: keep it where you
-          would keep a passport. A later version of this page will take it and let you set a new password.
+          The kit you saved when you created your account is the one way back after a lost password. It stays valid:
+          keep it where you would keep a passport. A later version of this page will take it and let you set a new
+          password.
         </p>
         <p>Nobody else can do it for you. The server has neither your password nor your kit.</p>
       `,

@@ -4,7 +4,7 @@ import { conversationPath } from "../router.js";
 import { alarm } from "../ui/alarm.js";
 import { Element, define } from "../ui/element.js";
 import { groups, mediumDate } from "../ui/format.js";
-import { menu } from "../ui/icons.js";
+import { chevron, menu } from "../ui/icons.js";
 
 const IDLE_MINUTES = [1, 5, 15, 30, 60];
 
@@ -25,14 +25,25 @@ class Settings extends Element {
   get #choices() {
     const current = this.store.settings?.idle_minutes ?? this.store.session?.idle_minutes ?? 15;
     const all = [...new Set([...IDLE_MINUTES, current])].sort((a, b) => a - b);
-    return all.map((minutes) => html`<option value=${minutes} ?selected=${minutes === current}>${minutes === 1 ? "1 minute" : `${minutes} minutes`}</option>`);
+    return all.map(
+      (minutes) =>
+        html`<option value=${minutes} ?selected=${minutes === current}>
+          ${minutes === 1 ? "1 minute" : `${minutes} minutes`}
+        </option>`,
+    );
   }
 
   render() {
     const { store } = this;
     return html`
       <header class="bar">
-        <button type="button" class="icon-button drawer-open" aria-label="Show the list" title="Show the list" @click=${() => this.dispatchEvent(new Event("open-drawer"))}>
+        <button
+          type="button"
+          class="icon-button drawer-open"
+          aria-label="Show the list"
+          title="Show the list"
+          @click=${() => this.dispatchEvent(new Event("open-drawer"))}
+        >
           ${menu}
         </button>
         <h1 class="bar-title" tabindex="-1" data-autofocus>Settings</h1>
@@ -40,7 +51,8 @@ class Settings extends Element {
       </header>
       <div class="settings" tabindex="0" role="region" aria-label="Settings">
         <div class="settings-column">
-          ${this.problem ? alarm(this.problem) : nothing} ${this.#account} ${this.#lock} ${this.#appearance} ${this.#gateway}
+          ${this.problem ? alarm(this.problem) : nothing} ${this.#account} ${this.#lock} ${this.#appearance}
+          ${this.#gateway}
         </div>
       </div>
     `;
@@ -53,9 +65,11 @@ class Settings extends Element {
         <h2>Account</h2>
         <p>Signed in as <strong class="wrap">${session?.login}</strong>.</p>
         <p class="quiet">
-          ${session?.persistent === false
-            ? "This browser could not store your keys: a reload asks for your password."
-            : "Your keys rest in this browser in a form that cannot be exported, until you lock it or sign out."}
+          ${
+            session?.persistent === false
+              ? "This browser could not store your keys: a reload asks for your password."
+              : "Your keys rest in this browser in a form that cannot be exported, until you lock it or sign out."
+          }
         </p>
       </section>
     `;
@@ -67,9 +81,15 @@ class Settings extends Element {
         <h2>Lock</h2>
         <div class="setting">
           <label for="idle">Lock when nothing happens for</label>
-          <span class="select boxed"><select id="idle" @change=${this.#idle}>${this.#choices}</select></span>
+          <span class="select boxed"
+            ><select id="idle" @change=${this.#idle}>
+              ${this.#choices}</select
+            >${chevron}</span
+          >
         </div>
-        <p class="quiet" aria-live="polite">${this.saved ? "Saved." : "Locking removes your keys from memory. Your password brings them back."}</p>
+        <p class="quiet" aria-live="polite">
+          ${this.saved ? "Saved." : "Locking removes your keys from memory. Your password brings them back."}
+        </p>
       </section>
     `;
   }
@@ -89,7 +109,9 @@ class Settings extends Element {
     return html`
       <section>
         <h2>Inference gateway</h2>
-        <p>Prompts are sealed to the one gateway with this fingerprint. Whoever runs it can tell you whether it is right.</p>
+        <p>
+          Prompts are sealed to the one gateway with this fingerprint. Whoever runs it can tell you whether it is right.
+        </p>
         <p class="code fingerprint">${groups(gateway.fingerprint)}</p>
         <p class="quiet">
           ${gateway.first_use ? "Trusted on first use, just now." : `Known to this account since ${mediumDate(gateway.pinned_ms)}.`}

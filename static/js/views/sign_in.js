@@ -5,6 +5,7 @@ import { alarm } from "../ui/alarm.js";
 import { Element, define } from "../ui/element.js";
 import "../ui/field.js";
 import { entry } from "./entry.js";
+import { figure } from "./figure.js";
 
 const ENDED = {
   expired: "Your session has ended, so this browser forgot your keys. Sign in to go on.",
@@ -54,6 +55,7 @@ class SignIn extends Element {
   render() {
     return entry({
       title: "Sign in",
+      figure,
       body: html`
         ${this.#notice ? html`<p class="notice" role="status">${this.#notice}</p>` : nothing}
         <form class="form" @submit=${this.#submit} aria-busy=${this.busy}>
@@ -94,7 +96,8 @@ class SignIn extends Element {
 
   get #label() {
     if (!this.busy) return "Sign in";
-    return html`<span class="spinner" aria-hidden="true"></span>${this.store.phase === "ready" ? "Signing in…" : "Starting encryption…"}`;
+    return html`<span class="spinner" aria-hidden="true"></span
+      >${this.store.phase === "ready" ? "Signing in…" : "Starting encryption…"}`;
   }
 }
 

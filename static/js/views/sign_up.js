@@ -5,6 +5,7 @@ import { Element, define } from "../ui/element.js";
 import "../ui/field.js";
 import "./kit_dialog.js";
 import { entry } from "./entry.js";
+import { figure } from "./figure.js";
 
 const LOGIN = /^[a-z0-9._+@-]{3,254}$/;
 const ESTIMATE_AFTER_MS = 120;
@@ -27,7 +28,15 @@ class SignUp extends Element {
 
   constructor() {
     super();
-    Object.assign(this, { busy: false, problem: null, faults: {}, password: "", confirmation: "", strength: null, suggestion: null });
+    Object.assign(this, {
+      busy: false,
+      problem: null,
+      faults: {},
+      password: "",
+      confirmation: "",
+      strength: null,
+      suggestion: null,
+    });
   }
 
   connectedCallback() {
@@ -81,7 +90,8 @@ class SignUp extends Element {
     const { acceptable } = await this.#estimate();
     const faults = {};
     if (!LOGIN.test(this.#login)) faults.login = "Use 3 to 254 characters: letters a to z, digits, and . _ + @ -";
-    if (!acceptable) faults.password = "This password is too easy to guess. It is the only lock on your keys, so Balon does not accept it.";
+    if (!acceptable)
+      faults.password = "Too easy to guess. It is the only lock on your keys, so Balon does not accept it.";
     if (this.confirmation !== this.password) faults.confirmation = "This is not the same as the password above.";
     this.faults = faults;
     return Object.keys(faults).length === 0;
@@ -110,6 +120,7 @@ class SignUp extends Element {
     return html`
       ${entry({
         title: "Create an account",
+        figure,
         lead: "Your keys are made in this browser and locked with your password. The server never learns either.",
         body: html`
           <form class="form" novalidate @submit=${this.#submit} aria-busy=${this.busy}>
@@ -118,7 +129,9 @@ class SignUp extends Element {
             <button class="button primary wide" aria-disabled=${this.busy}>${this.#label}</button>
           </form>
         `,
-        foot: html`<nav class="entry-links" aria-label="Other ways in"><a href="/" data-route>Sign in instead</a></nav>`,
+        foot: html`<nav class="entry-links" aria-label="Other ways in">
+          <a href="/" data-route>Sign in instead</a>
+        </nav>`,
       })}
       ${this.store.kit ? html`<balon-kit .store=${this.store}></balon-kit>` : nothing}
     `;
@@ -164,15 +177,21 @@ class SignUp extends Element {
           @typed=${({ detail }) => this.#typed(detail)}
         ></balon-password>
         ${this.#meter} ${fault ? html`<p class="hint fault" role="alert">${fault}</p>` : nothing}
-        <button type="button" class="link" @click=${() => this.#suggest().catch((error) => (this.problem = toProblem(error)))}>
+        <button
+          type="button"
+          class="link"
+          @click=${() => this.#suggest().catch((error) => (this.problem = toProblem(error)))}
+        >
           Suggest a passphrase
         </button>
-        ${this.suggestion
-          ? html`<div class="suggestion" aria-live="polite">
-              <p class="suggestion-words">${this.suggestion}</p>
-              <p>Six random words. Write them down or save them in your password manager before you go on.</p>
-            </div>`
-          : nothing}
+        ${
+          this.suggestion
+            ? html`<div class="suggestion" aria-live="polite">
+                <p class="suggestion-words">${this.suggestion}</p>
+                <p>Six random words. Write them down or save them in your password manager before you go on.</p>
+              </div>`
+            : nothing
+        }
       </div>
     `;
   }
@@ -190,7 +209,9 @@ class SignUp extends Element {
         .value=${shown}
         aria-valuetext=${acceptable ? "strong enough" : "too weak"}
       ></meter>
-      <p class="hint" aria-live="polite">${this.password && advice ? advice : "At least as strong as five random words."}</p>
+      <p class="hint" aria-live="polite">
+        ${this.password && advice ? advice : "At least as strong as five random words."}
+      </p>
     `;
   }
 
@@ -226,7 +247,9 @@ class SignUp extends Element {
         >
           <span></span>
         </div>
-        <p class="hint" aria-live="polite">${done ? "Your keys are ready." : "Generating your keys. You can go on typing."}</p>
+        <p class="hint" aria-live="polite">
+          ${done ? "Your keys are ready." : "Generating your keys. You can go on typing."}
+        </p>
       </div>
     `;
   }
