@@ -1,0 +1,44 @@
+"""What can go wrong with accounts. Each is a problem detail with a stable code."""
+
+from rest_framework import status
+from rest_framework.exceptions import APIException
+
+
+class AccountError(APIException):
+    """The root of the package's errors."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_detail = "The request is not valid."
+    default_code = "invalid"
+
+
+class InvalidSignUpError(AccountError):
+    """A sign-up whose parts do not fit together."""
+
+
+class LoginTakenError(AccountError):
+    """Someone has this login name."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "This login name is taken."
+    default_code = "login-taken"
+
+
+class ProofRefusedError(AccountError):
+    """A proof over a body that does not stand: one answer for every reason."""
+
+    status_code = status.HTTP_401_UNAUTHORIZED
+    default_detail = "The proof was refused."
+    default_code = "proof-refused"
+
+
+class SignInRefusedError(AccountError):
+    """A sign-in that failed: one answer for every reason, an unknown login name among them."""
+
+    status_code = status.HTTP_401_UNAUTHORIZED
+    default_detail = "Login name or password are not right."
+    default_code = "sign-in-refused"
+
+
+class InstallationKeyError(Exception):
+    """What rests in the database does not open under the installation keys: an operator's fault, never a person's."""

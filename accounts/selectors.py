@@ -1,0 +1,139 @@
+"""Reads of accounts and sessions."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import lru_cache
+from uuid import UUID
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import Count, F, QuerySet
+
+from accounts.decoys import derive_decoy
+from accounts.errors import InstallationKeyError
+from accounts.models import Sentinel, SignInRecord, SignInSession, User
+from accounts.proofs import Subject
+from accounts.sealing import open_at_rest, seal_at_rest
+from balon.protocol.encoding import NIL_UUID
+from balon.protocol.password import DEFAULT_ITERATIONS, KDF_ALGORITHM
+from keystore.clock import now_ms
+
+SENTINEL_PLACE = b"sentinel"
+SENTINEL_VALUE = b"Balon installation key"
+_DISTRIBUTION_KEY = "accounts.iterations"
+_DISTRIBUTION_S = 300
+_SEALED_COLUMNS = ("login_pub", "salt", "mek_env")
+
+
+@dataclass(frozen=True, slots=True)
+class SignInKeys:
+    """A sign-in record, opened: the parameters, the login key (32 bytes) and the sealed master key."""
+
+    subject: Subject
+    login_pub: bytes
+    mek_ver: int
+    mek_env: bytes
+
+
+def place_of(column: str, user_id: UUID) -> bytes:
+    """Where a sealed value of a sign-in record rests."""
+    return f"sign-in/{column}/{user_id}".encode()
+
+
+def find_account(login: str) -> User | None:
+    """The active person with this login name who can sign in; None for operators and strangers."""
+    return (
+        User.objects.select_related("sign_in_record")
+        .filter(login=login, is_active=True, sign_in_record__isnull=False)
+        .first()
+    )
+
+
+def get_prelogin_subject(login: str, user: User | None) -> Subject:
+    """The derivation parameters of an account, or made-up ones. Both take the same work."""
+    decoy = derive_decoy(login)
+    iterations = iterations_at(decoy.quantile)
+    if user is None:
+        open_at_rest(_token_of_nobody(tuple(settings.BALON_INSTALLATION_KEYS)), place=SENTINEL_PLACE)
+        return Subject(login, decoy.user_id, KDF_ALGORITHM, iterations, decoy.salt)
+    record = user.sign_in_record
+    salt = open_at_rest(record.salt_sealed, place=place_of("salt", user.pk))
+    return Subject(login, user.pk, record.kdf, record.iterations, salt)
+
+
+def iterations_at(quantile: float) -> int:
+    """The iteration count at a place (0 to 1) of the real distribution, so that made-up accounts follow it."""
+    distribution: list[tuple[int, int]] | None = cache.get(_DISTRIBUTION_KEY)
+    if distribution is None:
+        rows = SignInRecord.objects.values_list("iterations").annotate(count=Count("pk")).order_by("iterations")
+        distribution = list(rows)
+        cache.set(_DISTRIBUTION_KEY, distribution, timeout=_DISTRIBUTION_S)
+    remaining = quantile * sum(count for _, count in distribution)
+    for iterations, count in distribution:
+        if remaining < count:
+            return iterations
+        remaining -= count
+    return DEFAULT_ITERATIONS
+
+
+def find_sign_in_keys(user: User | None) -> SignInKeys | None:
+    """Opens the sign-in record of an account; for nobody, does the same work for nothing.
+
+    Raises:
+        InstallationKeyError: It does not open.
+    """
+    record = SignInRecord.objects.filter(pk=user.pk if user else NIL_UUID).first()
+    if user is None or record is None:
+        for _ in _SEALED_COLUMNS:
+            open_at_rest(_token_of_nobody(tuple(settings.BALON_INSTALLATION_KEYS)), place=SENTINEL_PLACE)
+        return None
+    login_pub, salt, mek_env = (
+        open_at_rest(getattr(record, f"{column}_sealed"), place=place_of(column, user.pk)) for column in _SEALED_COLUMNS
+    )
+    subject = Subject(user.login, user.pk, record.kdf, record.iterations, salt)
+    return SignInKeys(subject=subject, login_pub=login_pub, mek_ver=record.mek_ver, mek_env=mek_env)
+
+
+def get_sign_in_keys(user: User) -> SignInKeys:
+    """Opens the sign-in record of an account that has one.
+
+    Raises:
+        InstallationKeyError: It does not open, or it is missing.
+    """
+    keys = find_sign_in_keys(user)
+    if keys is None:
+        raise InstallationKeyError("An account has no sign-in record.")
+    return keys
+
+
+def find_session(session_id: UUID) -> SignInSession | None:
+    """The session with its user, if it stands."""
+    return standing_sessions().select_related("user").filter(pk=session_id).first()
+
+
+def filter_sessions(session_ids: Collection[UUID]) -> set[UUID]:
+    """Those sessions that stand now, in one query."""
+    return set(standing_sessions().filter(pk__in=session_ids).values_list("pk", flat=True))
+
+
+def standing_sessions() -> QuerySet[SignInSession]:
+    """Sessions that did not expire and that neither a change of the account nor its closing ended."""
+    return SignInSession.objects.filter(
+        expires_ms__gt=now_ms(), user__is_active=True, account_version=F("user__account_version")
+    )
+
+
+def verify_installation_key() -> None:
+    """Opens the sentinel.
+
+    Raises:
+        InstallationKeyError: The installation keys are not those that this database was made with.
+        Sentinel.DoesNotExist: The database was never migrated.
+    """
+    token = Sentinel.objects.earliest("pk").token
+    open_at_rest(token, place=SENTINEL_PLACE)
+
+
+@lru_cache(maxsize=2)
+def _token_of_nobody(_keys: tuple[str, ...]) -> bytes:
+    return seal_at_rest(SENTINEL_VALUE, place=SENTINEL_PLACE)

@@ -1,0 +1,13 @@
+"""Routes under /api/v1/accounts."""
+
+from django.urls import path
+
+from accounts import views
+
+urlpatterns = [
+    path("", views.AccountsView.as_view(), name="sign-up"),
+    path("/prelogin", views.PreloginView.as_view(), name="prelogin"),
+    path("/login", views.LoginView.as_view(), name="login"),
+    path("/logout", views.LogoutView.as_view(), name="logout"),
+    path("/self", views.SelfView.as_view(), name="account"),
+]

@@ -1,0 +1,39 @@
+"""JSON bodies, read strictly."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+
+
+class StrictJSONParser(BaseParser):
+    """UTF-8 JSON without NaN, without repeated names, and of no depth that could exhaust the stack."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
+    ) -> Any:
+        """Reads the whole body."""
+        try:
+            return json.loads(
+                stream.read().decode(), parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated_names
+            )
+        except (ValueError, RecursionError) as error:
+            raise ParseError("The body is not valid JSON.") from error
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON.")
+
+
+def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("A name is repeated.")
+    return members

@@ -1,0 +1,85 @@
+"""What can go wrong in conversations. Each is a problem detail with a stable code."""
+
+from rest_framework import status
+from rest_framework.exceptions import APIException
+
+
+class ConversationError(APIException):
+    """The root of the package's errors."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "The conversation changed in the meantime."
+    default_code = "conflict"
+
+
+class NotFoundError(ConversationError):
+    """Nothing that the requester may see."""
+
+    status_code = status.HTTP_404_NOT_FOUND
+    default_detail = "There is nothing here."
+    default_code = "not-found"
+
+
+class ForbiddenError(ConversationError):
+    """A member who may see this may not do this."""
+
+    status_code = status.HTTP_403_FORBIDDEN
+    default_detail = "Your role in this conversation does not allow this."
+    default_code = "forbidden"
+
+
+class InvalidRequestError(ConversationError):
+    """A request that makes no sense."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_detail = "The request is not valid."
+    default_code = "invalid"
+
+
+class ConversationConflictError(ConversationError):
+    """The conversation id stands for something else."""
+
+    default_detail = "This conversation id stands for something else."
+
+
+class SeqConflictError(ConversationError):
+    """The seq is not the sender's next."""
+
+    default_detail = "The number is not the next one of this sender."
+    default_code = "seq-conflict"
+
+
+class EpochConflictError(ConversationError):
+    """The conversation is in another epoch."""
+
+    default_detail = "The conversation has another key now."
+    default_code = "epoch-conflict"
+
+
+class MessageConflictError(ConversationError):
+    """The message id stands with other bytes."""
+
+    default_detail = "This message was saved with other content."
+    default_code = "message-conflict"
+
+
+class VersionConflictError(ConversationError):
+    """The version is not the stored one plus 1."""
+
+    default_detail = "Another version was stored in the meantime."
+    default_code = "version-conflict"
+
+
+class GatewayUnavailableError(ConversationError):
+    """The inference gateway does not answer."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "The inference gateway does not answer."
+    default_code = "gateway-unavailable"
+
+
+class RelayRefusedError(ConversationError):
+    """The gateway, or the web tier on its way there, refuses a sealed request; `code` is one of docs/api.md."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "invalid"

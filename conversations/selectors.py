@@ -1,0 +1,172 @@
+"""Reads of conversations. Each takes the requester and gives only what the verified roster lets them see."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from conversations.errors import ForbiddenError, NotFoundError
+from conversations.models import Conversation, Message, Meta, Stream
+from keystore import selectors as keys
+from keystore.clock import now_ms
+from keystore.models import Grant, RosterEntry
+from keystore.selectors import Standing
+
+STREAM_LIFETIME_MS = 24 * 3_600_000
+
+MESSAGE_COLUMNS = (
+    "position",
+    "message_id",
+    "sender_id",
+    "epoch",
+    "seq",
+    "prev_hash",
+    "created_ms",
+    "envelope",
+    "signature",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationView:
+    """A conversation with all that a requester needs to open it."""
+
+    conversation: Conversation
+    roster: list[RosterEntry]
+    grants: list[Grant]
+    meta: Meta | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """A page of conversations; `last` is where the next page goes on, None at the end."""
+
+    views: list[ConversationView]
+    last: Conversation | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePage:
+    """Rows of `MESSAGE_COLUMNS`, oldest first; `more` says whether others lie in the direction that was asked for."""
+
+    rows: list[tuple[Any, ...]]
+    more: bool
+    conversation: Conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A place in the list of conversations."""
+
+    updated_ms: int
+    conversation_id: UUID
+
+
+def require_standing(*, requester_id: UUID, conversation_id: UUID) -> Standing:
+    """What the requester is in a conversation.
+
+    Raises:
+        NotFoundError: They are a stranger to it, or it does not exist: the same answer.
+    """
+    standing = keys.find_standing(user_id=requester_id, conversation_id=conversation_id)
+    if standing is None:
+        raise NotFoundError
+    return standing
+
+
+def require_writer(*, requester_id: UUID, conversation_id: UUID, roles: frozenset[str]) -> Standing:
+    """As `require_standing`, for one of some roles.
+
+    Raises:
+        NotFoundError: The requester is a stranger.
+        ForbiddenError: They have another role.
+    """
+    standing = require_standing(requester_id=requester_id, conversation_id=conversation_id)
+    if standing.role not in roles:
+        raise ForbiddenError
+    return standing
+
+
+def get_conversation(*, requester_id: UUID, conversation_id: UUID) -> ConversationView:
+    """One conversation of the requester's.
+
+    Raises:
+        NotFoundError: They are a stranger to it, or it does not exist.
+    """
+    require_standing(requester_id=requester_id, conversation_id=conversation_id)
+    conversation = Conversation.objects.filter(pk=conversation_id).first()
+    if conversation is None:
+        raise NotFoundError
+    return _complete([conversation], requester_id)[0]
+
+
+def list_conversations(*, requester_id: UUID, after: Activity | None, limit: int) -> ListPage:
+    """A page of the requester's conversations, newest activity first; five queries whatever its length."""
+    rows = Conversation.objects.filter(pk__in=keys.conversation_ids_of(requester_id))
+    if after is not None:
+        earlier = Q(updated_ms__lt=after.updated_ms)
+        rows = rows.filter(earlier | Q(updated_ms=after.updated_ms, pk__lt=after.conversation_id))
+    found = list(rows.order_by("-updated_ms", "-pk")[: limit + 1])
+    page = found[:limit]
+    return ListPage(views=_complete(page, requester_id), last=page[-1] if len(found) > limit else None)
+
+
+def _complete(conversations: Sequence[Conversation], requester_id: UUID) -> list[ConversationView]:
+    ids = [conversation.pk for conversation in conversations]
+    rosters = keys.list_rosters(ids)
+    grants = keys.list_grants(user_id=requester_id, conversation_ids=ids)
+    metas = Meta.objects.in_bulk(ids)
+    return [
+        ConversationView(
+            conversation=conversation,
+            roster=rosters[conversation.pk],
+            grants=grants[conversation.pk],
+            meta=metas.get(conversation.pk),
+        )
+        for conversation in conversations
+    ]
+
+
+def list_messages(
+    *, requester_id: UUID, conversation_id: UUID, before: int | None, after: int | None, limit: int
+) -> MessagePage:
+    """A page of messages by position, in one query: after a position, or before one, or the newest.
+
+    Raises:
+        NotFoundError: The requester is a stranger to the conversation.
+    """
+    require_standing(requester_id=requester_id, conversation_id=conversation_id)
+    conversation = Conversation.objects.filter(pk=conversation_id).first()
+    if conversation is None:
+        raise NotFoundError
+    rows = Message.objects.filter(conversation_id=conversation_id).values_list(*MESSAGE_COLUMNS)
+    if after is not None:
+        found = list(rows.filter(position__gt=after).order_by("position")[: limit + 1])
+        return MessagePage(rows=found[:limit], more=len(found) > limit, conversation=conversation)
+    if before is not None:
+        rows = rows.filter(position__lt=before)
+    found = list(rows.order_by("-position")[: limit + 1])
+    return MessagePage(rows=found[:limit][::-1], more=len(found) > limit, conversation=conversation)
+
+
+def list_streams(*, requester_id: UUID, conversation_id: UUID) -> list[Stream]:
+    """Replies on their way, oldest first.
+
+    Raises:
+        NotFoundError: The requester is a stranger to the conversation.
+    """
+    require_standing(requester_id=requester_id, conversation_id=conversation_id)
+    rows = Stream.objects.filter(conversation_id=conversation_id, created_ms__gt=now_ms() - STREAM_LIFETIME_MS)
+    return list(rows.order_by("created_ms", "pk"))
+
+
+def find_stream(*, requester_id: UUID, conversation_id: UUID, stream_id: UUID) -> Stream | None:
+    """A reply on its way; None if there is none, or no more.
+
+    Raises:
+        NotFoundError: The requester is a stranger to the conversation.
+    """
+    require_standing(requester_id=requester_id, conversation_id=conversation_id)
+    return Stream.objects.filter(pk=stream_id, conversation_id=conversation_id).first()

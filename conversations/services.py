@@ -1,0 +1,233 @@
+"""Writes of conversations: creation, messages, meta. Every signature is verified before anything is stored."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from balon.protocol.roster import Role
+from balon.protocol.statements import message_statement, meta_statement
+from conversations import selectors
+from conversations.errors import (
+    ConversationConflictError,
+    EpochConflictError,
+    MessageConflictError,
+    NotFoundError,
+    SeqConflictError,
+    VersionConflictError,
+)
+from conversations.models import Conversation, Message, Meta, Stream
+from conversations.streams import drop_streams_on_commit
+from keystore import selectors as keys
+from keystore.clock import now_ms
+from keystore.notices import notify_on_commit
+from keystore.services import GrantDraft, create_roster, delete_roster
+from keystore.signatures import Signed, verify_signature
+
+WRITERS = frozenset({Role.OWNER, Role.MEMBER})
+OWNERS = frozenset({Role.OWNER})
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDraft:
+    """A sealed message as its sender made it. The envelope's layout is checked already."""
+
+    message_id: UUID
+    epoch: int
+    seq: int
+    prev_hash: bytes
+    created_ms: int
+    envelope: bytes
+    signature: bytes
+
+    @property
+    def envelope_hash(self) -> bytes:
+        """SHA-256 of the envelope: 32 bytes."""
+        return hashlib.sha256(self.envelope).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class MetaDraft:
+    """Sealed title and settings as their author made them."""
+
+    meta_version: int
+    epoch: int
+    envelope: bytes
+    signature: bytes
+
+
+def create_conversation(*, requester_id: UUID, conversation_id: UUID, roster: Signed, grant: GrantDraft) -> bool:
+    """Creates a conversation with its first roster entry and the creator's grant, in one transaction.
+
+    Returns:
+        Whether it is new; False if the very same was created before.
+
+    Raises:
+        InvalidStatementError: A statement does not say what it must, or is not signed by the requester.
+        ConversationConflictError: The id stands for something else.
+    """
+    try:
+        with transaction.atomic():
+            Conversation.objects.create(pk=conversation_id)
+            create_roster(requester_id=requester_id, conversation_id=conversation_id, signed=roster, grant=grant)
+            notify_members(conversation_id, "created")
+    except IntegrityError as error:
+        if not _is_same_roster(requester_id, conversation_id, roster):
+            raise ConversationConflictError from error
+        return False
+    return True
+
+
+def _is_same_roster(requester_id: UUID, conversation_id: UUID, roster: Signed) -> bool:
+    if keys.find_standing(user_id=requester_id, conversation_id=conversation_id) is None:
+        return False
+    entries = keys.list_rosters([conversation_id])[conversation_id]
+    return bool(entries) and hmac.compare_digest(entries[0].statement, roster.statement)
+
+
+def append_message(*, requester_id: UUID, conversation_id: UUID, draft: MessageDraft) -> tuple[int, bool]:
+    """Appends a message at the next position, under a lock of the conversation's row.
+
+    A message whose id is that of a stream is its saved reply: the stream and its frames go, once this stands. Members
+    get a notice on commit.
+
+    Returns:
+        The position, and whether the message is new (the very same bytes again are not).
+
+    Raises:
+        NotFoundError: The requester is a stranger to the conversation.
+        ForbiddenError: The requester may not send.
+        InvalidStatementError: The signature does not fit.
+        MessageConflictError: The id stands with other bytes.
+        EpochConflictError: The conversation is in another epoch.
+        SeqConflictError: The seq is not the sender's next.
+    """
+    with transaction.atomic():
+        conversation = lock_conversation(conversation_id)
+        standing = selectors.require_writer(requester_id=requester_id, conversation_id=conversation_id, roles=WRITERS)
+        statement = message_statement(conversation_id, draft.epoch, draft.message_id, draft.envelope)
+        verify_signature(standing.idk_pub, Signed(statement, draft.signature))
+        if (known := _find_same_message(conversation, draft)) is not None:
+            return known, False
+        _check_next(conversation, requester_id, draft)
+        position = _store_message(conversation, requester_id, draft)
+        drop_streams_on_commit(Stream.objects.filter(conversation=conversation, pk=draft.message_id))
+        notify_members(conversation_id, "messages")
+    return position, True
+
+
+def lock_conversation(conversation_id: UUID) -> Conversation:
+    """Locks a conversation's row until the transaction ends (on SQLite the transaction itself is the lock).
+
+    Raises:
+        NotFoundError: It does not exist.
+    """
+    conversation = Conversation.objects.select_for_update().filter(pk=conversation_id).first()
+    if conversation is None:
+        raise NotFoundError
+    return conversation
+
+
+def _find_same_message(conversation: Conversation, draft: MessageDraft) -> int | None:
+    known = Message.objects.filter(conversation=conversation, message_id=draft.message_id).first()
+    if known is None:
+        return None
+    if not hmac.compare_digest(known.envelope_hash, draft.envelope_hash):
+        raise MessageConflictError
+    return known.position
+
+
+def _check_next(conversation: Conversation, sender_id: UUID, draft: MessageDraft) -> None:
+    if draft.epoch != conversation.epoch:
+        raise EpochConflictError
+    sent = Message.objects.filter(conversation=conversation, sender_id=sender_id)
+    last: int = sent.order_by("-seq").values_list("seq", flat=True).first() or 0
+    if draft.seq != last + 1:
+        raise SeqConflictError
+
+
+def _store_message(conversation: Conversation, sender_id: UUID, draft: MessageDraft) -> int:
+    position = conversation.head_position + 1
+    Message.objects.create(
+        conversation=conversation,
+        position=position,
+        message_id=draft.message_id,
+        sender_id=sender_id,
+        epoch=draft.epoch,
+        seq=draft.seq,
+        prev_hash=draft.prev_hash,
+        created_ms=draft.created_ms,
+        envelope=draft.envelope,
+        envelope_hash=draft.envelope_hash,
+        signature=draft.signature,
+    )
+    conversation.head_position = position
+    conversation.head_hash = draft.envelope_hash
+    conversation.updated_ms = now_ms()
+    conversation.save(update_fields=("head_position", "head_hash", "updated_ms"))
+    return position
+
+
+def replace_meta(*, requester_id: UUID, conversation_id: UUID, draft: MetaDraft) -> Meta:
+    """Replaces title and settings by the next version, under a lock of the conversation's row.
+
+    Raises:
+        NotFoundError: The requester is a stranger to the conversation.
+        ForbiddenError: The requester may not write it.
+        InvalidStatementError: The signature does not fit.
+        EpochConflictError: The conversation is in another epoch.
+        VersionConflictError: The version is not the stored one plus 1; the very same bytes again are no conflict.
+    """
+    with transaction.atomic():
+        conversation = lock_conversation(conversation_id)
+        standing = selectors.require_writer(requester_id=requester_id, conversation_id=conversation_id, roles=WRITERS)
+        statement = meta_statement(conversation_id, draft.epoch, draft.meta_version, draft.envelope)
+        verify_signature(standing.idk_pub, Signed(statement, draft.signature))
+        stored = Meta.objects.filter(pk=conversation_id).first()
+        if stored and stored.meta_version == draft.meta_version and stored.envelope == draft.envelope:
+            return stored
+        if draft.epoch != conversation.epoch:
+            raise EpochConflictError
+        if draft.meta_version != (stored.meta_version if stored else 0) + 1:
+            raise VersionConflictError
+        return _store_meta(conversation_id, requester_id, draft)
+
+
+def _store_meta(conversation_id: UUID, author_id: UUID, draft: MetaDraft) -> Meta:
+    meta, _ = Meta.objects.update_or_create(
+        pk=conversation_id,
+        defaults={
+            "meta_version": draft.meta_version,
+            "epoch": draft.epoch,
+            "author_id": author_id,
+            "envelope": draft.envelope,
+            "signature": draft.signature,
+        },
+    )
+    notify_members(conversation_id, "meta")
+    return meta
+
+
+def delete_conversation(*, requester_id: UUID, conversation_id: UUID) -> None:
+    """Deletes a conversation with its messages, streams, roster and grants. Members get a notice on commit.
+
+    Raises:
+        NotFoundError: The requester is a stranger to it, or it does not exist.
+        ForbiddenError: The requester is no owner.
+    """
+    with transaction.atomic():
+        conversation = lock_conversation(conversation_id)
+        selectors.require_writer(requester_id=requester_id, conversation_id=conversation_id, roles=OWNERS)
+        notify_members(conversation_id, "deleted")
+        drop_streams_on_commit(Stream.objects.filter(conversation=conversation))
+        Message.objects.filter(conversation=conversation).delete()
+        delete_roster(conversation_id)
+        conversation.delete()
+
+
+def notify_members(conversation_id: UUID, what: str) -> None:
+    """Gives everyone on the roster a hint, on commit."""
+    for user_id in keys.member_ids(conversation_id):
+        notify_on_commit(user_id, what, conversation_id)

@@ -1,0 +1,131 @@
+"""Writes of streams: the rows of replies on their way. Their frames are in the frame log."""
+
+import hmac
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+
+from accounts.throttles import Limit, count_attempt
+from balon.protocol.roster import Role
+from conversations import selectors
+from conversations.errors import RelayRefusedError
+from conversations.frames import get_frame_log
+from conversations.frames.port import EndReason
+from conversations.models import Conversation, Message, Stream
+from conversations.selectors import STREAM_LIFETIME_MS
+from keystore import selectors as keys
+from keystore.clock import now_ms
+from keystore.notices import notify_on_commit
+
+ASKERS = frozenset({Role.OWNER, Role.MEMBER})
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDraft:
+    """A reply that someone asks for: `stream_env` holds its secret, sealed to the conversation."""
+
+    conversation_id: UUID
+    stream_id: UUID
+    epoch: int
+    stream_env: bytes
+
+
+def begin_stream(*, requester_id: UUID, draft: StreamDraft) -> bool:
+    """Records that a reply was asked for and opens its log, under a lock of the conversation's row.
+
+    Members get a notice on commit.
+
+    Returns:
+        Whether it is new; False if the very same was asked for before.
+
+    Raises:
+        NotFoundError: The requester is a stranger to the conversation.
+        ForbiddenError: The requester may only read.
+        RelayRefusedError: `epoch-conflict`, `replayed` (the id is used up), `busy` (too many at once).
+        Throttled: Too many requests of this person.
+    """
+    count_attempt("infer", requester_id.bytes, Limit(*settings.BALON_LIMIT_INFERENCE))
+    expire_streams()
+    with transaction.atomic():
+        conversation = Conversation.objects.select_for_update().filter(pk=draft.conversation_id).first()
+        selectors.require_writer(requester_id=requester_id, conversation_id=draft.conversation_id, roles=ASKERS)
+        if conversation is None or conversation.epoch != draft.epoch:
+            raise RelayRefusedError("The conversation has another key now.", "epoch-conflict")
+        if (known := Stream.objects.filter(pk=draft.stream_id).first()) is not None:
+            _check_same(known, draft)
+            return False
+        _check_free(requester_id, draft)
+        _create_stream(requester_id, draft)
+    return True
+
+
+def _check_same(known: Stream, draft: StreamDraft) -> None:
+    same = known.conversation_id == draft.conversation_id and hmac.compare_digest(known.stream_env, draft.stream_env)
+    if not same:
+        raise RelayRefusedError("This reply was asked for with other content.", "replayed")
+
+
+def _check_free(requester_id: UUID, draft: StreamDraft) -> None:
+    if Message.objects.filter(conversation_id=draft.conversation_id, message_id=draft.stream_id).exists():
+        raise RelayRefusedError("This reply was saved already.", "replayed")
+    running = Stream.objects.filter(sender_id=requester_id, state__in=(Stream.State.ASKED, Stream.State.LIVE))
+    if running.count() >= settings.BALON_MAX_STREAMS:
+        raise RelayRefusedError("Too many replies are on their way.", "busy")
+
+
+def _create_stream(requester_id: UUID, draft: StreamDraft) -> None:
+    Stream.objects.create(
+        stream_id=draft.stream_id,
+        conversation_id=draft.conversation_id,
+        epoch=draft.epoch,
+        sender_id=requester_id,
+        stream_env=draft.stream_env,
+    )
+    async_to_sync(get_frame_log().open)(draft.stream_id)  # Before the commit, so that nobody finds a row without a log.
+    for user_id in keys.member_ids(draft.conversation_id):
+        notify_on_commit(user_id, "streams", draft.conversation_id)
+
+
+def update_stream_state(stream_id: UUID, state: Stream.State) -> bool:
+    """Records how far the relay is.
+
+    Returns:
+        Whether the stream is still there; its reply may have been saved, or its conversation deleted.
+    """
+    return bool(Stream.objects.filter(pk=stream_id).update(state=state))
+
+
+def drop_stream(stream_id: UUID) -> None:
+    """Forgets a stream whose request was refused, so that it can be asked for again."""
+    with transaction.atomic():
+        drop_streams_on_commit(Stream.objects.filter(pk=stream_id))
+
+
+def drop_streams_on_commit(streams: QuerySet[Stream], reason: EndReason = EndReason.GONE) -> None:
+    """Deletes streams, and their frames on commit; within the caller's transaction."""
+    stream_ids = list(streams.values_list("pk", flat=True))
+    if stream_ids:
+        Stream.objects.filter(pk__in=stream_ids).delete()
+        transaction.on_commit(partial(_delete_logs, stream_ids, reason), robust=True)
+
+
+def expire_streams() -> None:
+    """Deletes the streams of yesterday, with their frames."""
+    with transaction.atomic():
+        stale = Stream.objects.filter(created_ms__lt=now_ms() - STREAM_LIFETIME_MS)
+        drop_streams_on_commit(stale, EndReason.EXPIRED)
+
+
+def _delete_logs(stream_ids: list[UUID], reason: EndReason) -> None:
+    async_to_sync(_delete_each)(stream_ids, reason)
+
+
+async def _delete_each(stream_ids: list[UUID], reason: EndReason) -> None:
+    log = get_frame_log()
+    for stream_id in stream_ids:
+        await log.delete(stream_id, reason)

@@ -1,0 +1,1 @@
+"""Opaque key records: bundles, keyrings, signed rosters, grants. The bottom layer of the web tier."""

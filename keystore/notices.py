@@ -1,0 +1,49 @@
+"""Hints to a person's sockets that something changed. They may be lost: clients also ask by themselves."""
+
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import transaction
+
+
+def person_group(user_id: UUID) -> str:
+    """The channel layer group of all sockets of one person."""
+    return f"person.{user_id.hex}"
+
+
+def session_group(session_id: UUID) -> str:
+    """The channel layer group of all sockets of one sign-in session."""
+    return f"session.{session_id.hex}"
+
+
+def notify_on_commit(user_id: UUID, what: str, conversation_id: UUID | None = None) -> None:
+    """Tells a person's sockets what changed, once the transaction stands.
+
+    Args:
+        user_id: Whom to tell.
+        what: `messages`, `meta`, `roster`, `streams`, `created`, `deleted` or `keyring`.
+        conversation_id: Where, if it is about a conversation.
+    """
+    transaction.on_commit(partial(_send, person_group(user_id), notice_event(what, conversation_id)), robust=True)
+
+
+def end_sockets_on_commit(session_id: UUID, reason: str) -> None:
+    """Asks the sockets of an ended session to close at once; the sessions are polled as well."""
+    event = {"type": "session.ended", "reason": reason}
+    transaction.on_commit(partial(_send, session_group(session_id), event), robust=True)
+
+
+def notice_event(what: str, conversation_id: UUID | None) -> dict[str, Any]:
+    """The channel layer event of a notice."""
+    return {
+        "type": "notice",
+        "what": what,
+        "conversation_id": None if conversation_id is None else str(conversation_id),
+    }
+
+
+def _send(group: str, event: dict[str, Any]) -> None:
+    async_to_sync(get_channel_layer().group_send)(group, event)

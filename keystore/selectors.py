@@ -1,0 +1,105 @@
+"""Reads of key records. Each takes the requester, or a conversation that the caller authorised."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from balon.protocol.roster import Role
+from keystore.errors import UnknownUserError
+from keystore.models import Grant, KeyBundle, Keyring, Membership, RosterEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What one member may do, and the identity key that their statements are judged by (32 bytes)."""
+
+    role: Role
+    idk_pub: bytes
+
+
+def get_bundle(user_id: UUID) -> KeyBundle:
+    """One's own bundle, or that of a person whom the caller authorised.
+
+    Raises:
+        UnknownUserError: The user has no keys.
+    """
+    bundle = KeyBundle.objects.filter(pk=user_id).first()
+    if bundle is None:
+        raise UnknownUserError
+    return bundle
+
+
+def get_visible_bundle(*, requester_id: UUID, user_id: UUID) -> KeyBundle:
+    """The bundle of oneself or of a person with whom the requester shares a conversation.
+
+    Raises:
+        UnknownUserError: Anyone else.
+    """
+    if requester_id != user_id and not share_conversation(requester_id, user_id).exists():
+        raise UnknownUserError
+    return get_bundle(user_id)
+
+
+def share_conversation(first: UUID, second: UUID) -> QuerySet[Membership]:
+    """The second person's memberships in conversations of the first."""
+    mine = Membership.objects.filter(user_id=first).values("conversation_id")
+    return Membership.objects.filter(user_id=second, conversation_id__in=mine)
+
+
+def get_keyring(user_id: UUID) -> Keyring:
+    """One's own keyring.
+
+    Raises:
+        UnknownUserError: The user has none.
+    """
+    keyring = Keyring.objects.filter(pk=user_id).first()
+    if keyring is None:
+        raise UnknownUserError
+    return keyring
+
+
+def find_standing(*, user_id: UUID, conversation_id: UUID) -> Standing | None:
+    """What a person is in a conversation; None for a stranger. The root of every authorisation."""
+    row = (
+        Membership.objects.filter(user_id=user_id, conversation_id=conversation_id)
+        .values_list("role", "idk_pub")
+        .first()
+    )
+    return None if row is None else Standing(role=Role(row[0]), idk_pub=row[1])
+
+
+def conversation_ids_of(user_id: UUID) -> QuerySet[Membership, UUID]:
+    """The conversations of a person, as a subquery."""
+    return Membership.objects.filter(user_id=user_id).values_list("conversation_id", flat=True)
+
+
+def member_ids(conversation_id: UUID) -> list[UUID]:
+    """Everyone on the roster of a conversation."""
+    return list(Membership.objects.filter(conversation_id=conversation_id).values_list("user_id", flat=True))
+
+
+def filter_memberships(pairs: Collection[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
+    """Those of the (user, conversation) pairs that are memberships now, in one query."""
+    users, conversations = {user for user, _ in pairs}, {conversation for _, conversation in pairs}
+    rows = Membership.objects.filter(user_id__in=users, conversation_id__in=conversations)
+    return set(rows.values_list("user_id", "conversation_id")) & set(pairs)
+
+
+def list_rosters(conversation_ids: Iterable[UUID]) -> dict[UUID, list[RosterEntry]]:
+    """The whole rosters of authorised conversations, in order."""
+    rosters: dict[UUID, list[RosterEntry]] = defaultdict(list)
+    for entry in RosterEntry.objects.filter(conversation_id__in=conversation_ids).order_by("conversation_id", "seq"):
+        rosters[entry.conversation_id].append(entry)
+    return rosters
+
+
+def list_grants(*, user_id: UUID, conversation_ids: Iterable[UUID]) -> dict[UUID, list[Grant]]:
+    """The requester's own grants in authorised conversations, by epoch."""
+    grants: dict[UUID, list[Grant]] = defaultdict(list)
+    rows = Grant.objects.filter(user_id=user_id, conversation_id__in=conversation_ids)
+    for grant in rows.order_by("conversation_id", "epoch"):
+        grants[grant.conversation_id].append(grant)
+    return grants
