@@ -60,7 +60,9 @@ def whole_installation(
         "BALON_UPSTREAM_URL": upstream.url,
         "BALON_UPSTREAM_MODELS": MODEL,
         "BALON_UPSTREAM_API_KEY": "test-key",
-        "BALON_THROTTLES": "off",
+        "BALON_LIMIT_ADDRESS": "100000/60",
+        "BALON_LIMIT_LOGIN": "100000/60",
+        "BALON_LIMIT_INFERENCE": "100000/60",
     }
     installation = Installation(tmp_path_factory.mktemp("installation") / "var", tap.origin, settings)
     try:
