@@ -1,4 +1,4 @@
-"""The one module that touches JavaScript. Proxies are made and destroyed here or in the call that gets them.
+"""The one module that touches JavaScript. Proxies of its objects are let go by Python's reference counting.
 
 The worker registers `browser.mjs` as the Python module `balon_browser` before this is imported
 (`pyodide.registerJsModule("balon_browser", await import(url))`): Python has no import of its own that the
@@ -40,7 +40,7 @@ def page_origin() -> str:
 
 
 def js_bytes(octets: bytes) -> Any:
-    """A Uint8Array with a copy of the bytes; a proxy that the caller may leave to the garbage collector."""
+    """A Uint8Array with a copy of the bytes."""
     return to_js(octets)
 
 
@@ -50,9 +50,8 @@ def js_pack(parts: Sequence[bytes]) -> Any:
 
 
 def take_bytes(buffer: Any) -> bytes:
-    """Copies a Uint8Array to Python and lets go of its proxy."""
+    """Copies a Uint8Array to Python."""
     octets: bytes = buffer.to_bytes()
-    buffer.destroy()
     return octets
 
 

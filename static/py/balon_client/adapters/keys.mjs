@@ -149,7 +149,7 @@ class AccountGeneration {
   }
 
   /** Public halves: spki, rsaKid, identity; undefined after the end. */
-  publicKeys() {
+  async publicKeys() {
     return this.#ended ? undefined : this.#publicKeys;
   }
 

@@ -2,6 +2,7 @@
 // an await of Python between two requests of one transaction would end it. "None" is undefined: Pyodide keeps null apart.
 import { USAGES, requireHandle, rootOf } from "./primitives.mjs";
 
+const OURS = "balon";
 const DATABASE = "balon-session";
 const STORE = "session";
 const KEY = "current";
@@ -61,7 +62,7 @@ async function read() {
 /** The record with its handles checked: anything that could be exported, or do more than it must, is no record. */
 async function checked(record) {
   if (record === undefined) return undefined;
-  if (record.mek === undefined) return { metadata: record.metadata };
+  if (record.mek === undefined) return { metadata: record.metadata, mek: undefined };
   requireHandle(record.idk, "Ed25519", USAGES.Ed25519);
   requireHandle(record.enc, "RSA-OAEP", USAGES["RSA-OAEP"]);
   if (!(record.identity instanceof Uint8Array) || record.identity.length !== 32) throw new TypeError("identity");
@@ -111,14 +112,12 @@ async function remove(name) {
   await Promise.race([settled(request), late]);
 }
 
-/** Deletes all that a worker of this origin can reach; gives the number of steps that failed. */
+/** Deletes all that Balon keeps where a worker reaches it; gives the number of steps that failed. */
 export async function wipe() {
-  const databases = async () =>
-    (await indexedDB.databases()).map(
-      ({ name }) =>
-        () =>
-          remove(name),
-    );
+  // PyScript keeps a database of its own, empty, open while it runs: waiting for its deletion would hang.
+  const names = async () =>
+    (await indexedDB.databases()).map(({ name }) => name).filter((name) => name.startsWith(OURS));
+  const databases = async () => (await names()).map((name) => () => remove(name));
   const stored = async () => (await caches.keys()).map((name) => () => caches.delete(name));
   const listed = await Promise.allSettled([databases(), stored()]);
   const steps = listed.flatMap(({ value }) => value ?? []);

@@ -54,7 +54,7 @@ class KeyStore(Protocol):
         """
 
     async def wipe(self) -> None:
-        """Deletes everything of this origin that a worker can reach: all IndexedDB databases, caches, the memory copy.
+        """Deletes what Balon keeps where a worker reaches it: its IndexedDB databases, all caches, the memory copy.
 
         Tries every step whatever fails. The page clears localStorage and sessionStorage, which no worker has.
 
