@@ -5,6 +5,8 @@ import { loadPyodide as loadRealPyodide, version } from "pyodide";
 
 import { client, engine, lockFile, stdlib, wasm } from "balon:python";
 
+import * as browser from "../py/balon_client/adapters/browser.mjs";
+
 export { version };
 
 const CLIENT_PATH = "/lib/balon.zip";
@@ -47,6 +49,12 @@ function dropPackageCache() {
   indexedDB.deleteDatabase(PACKAGE_CACHE);
 }
 
+/** Give Python the JavaScript of its adapters (static/py/balon_client/adapters/javascript.py). */
+function withBrowser(pyodide) {
+  pyodide.registerJsModule("balon_browser", browser);
+  return pyodide;
+}
+
 /** Start Pyodide. Takes and returns what the original does. */
 export async function loadPyodide(options) {
   const restoreFetch = divertFetch();
@@ -60,5 +68,5 @@ export async function loadPyodide(options) {
     env: { PYTHONPATH: CLIENT_PATH },
   });
   setTimeout(dropPackageCache, PACKAGE_CACHE_LIFETIME_MS);
-  return Promise.race([pyodide, failure]).finally(restoreFetch);
+  return Promise.race([pyodide.then(withBrowser), failure]).finally(restoreFetch);
 }
