@@ -62,7 +62,7 @@ class Completions:
         Raises:
             openai.OpenAIError: The server cannot be reached or refuses.
         """
-        page = await self._client.models.list(timeout=_CONNECT_S)
+        page = await self._client.with_options(max_retries=0).models.list(timeout=_CONNECT_S)
         return tuple(_read_model(entry.to_dict()) for entry in page.data)
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:

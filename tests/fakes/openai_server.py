@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -53,6 +54,8 @@ class Script:
     finish: str = "stop"
     break_after: int = 3
     """Chunks before `cut`, `hang-midway` and `filtered` take effect."""
+    stamped: bool = False
+    """Put the time of sending, in nanoseconds, in place of each chunk: for measurements."""
 
     @classmethod
     def of(cls, *chunks: str, **others: Any) -> "Script":
@@ -188,7 +191,8 @@ class FakeOpenAIServer:
                 if script.mode == "filtered":
                     break
                 await asyncio.sleep(3600)
-            await _send_event(writer, _chunk({"content": text}, None))
+            content = f"{time.time_ns()} " if script.stamped else text
+            await _send_event(writer, _chunk({"content": content}, None))
             self.chunks_sent += 1
             if script.delay_s:
                 await asyncio.sleep(script.delay_s)
@@ -253,8 +257,14 @@ def main() -> None:
     parser.add_argument("--delay-ms", type=float, default=0)
     parser.add_argument("--first-delay-ms", type=float, default=0)
     parser.add_argument("--mode", default="ok")
+    parser.add_argument("--stamped", action="store_true", help="send the time instead of words")
     options = parser.parse_args()
-    pauses = {"delay_s": options.delay_ms / 1000, "first_delay_s": options.first_delay_ms / 1000, "mode": options.mode}
+    pauses = {
+        "delay_s": options.delay_ms / 1000,
+        "first_delay_s": options.first_delay_ms / 1000,
+        "mode": options.mode,
+        "stamped": options.stamped,
+    }
     script = Script(**pauses)
     if options.chunks:
         script = Script.numbered(options.chunks, **pauses)

@@ -84,7 +84,7 @@ async def upstream() -> AsyncIterator[FakeOpenAIServer]:
 async def relayed(serve: Serve, upstream: FakeOpenAIServer) -> AsyncIterator[RunningGateway]:
     """A gateway in front of the fake server, with short patience."""
     backend = OpenAIBackend(
-        Upstream(url=upstream.url, api_key="sk-canary-api-key", silence_s=1.0),
+        Upstream(url=upstream.url, api_key="sk-canary-api-key", silence_s=20.0),
         patience=Patience(settled_s=0.2, unsettled_s=0.05, first_s=5.0),
     )
     async with serve(backend, limits=Limits(max_tokens=500)) as running:

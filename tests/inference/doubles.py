@@ -25,7 +25,7 @@ async def never_end(prompt: Prompt) -> AsyncGenerator[Delta, None]:
         await asyncio.sleep(0.005)
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
     """Waits until something is true, and fails when it does not come true in time."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -28,7 +28,7 @@ class GatewayProcess:
     def log(self) -> str:
         return self.log_path.read_text()
 
-    def wait_until_ready(self, timeout_s: float = 30.0) -> None:
+    def wait_until_ready(self, timeout_s: float = 60.0) -> None:
         deadline = time.monotonic() + timeout_s
         while True:
             assert self.process.poll() is None, self.log
@@ -41,7 +41,7 @@ class GatewayProcess:
     def end(self) -> None:
         """Asks it to end as a process manager does, and checks that it does so in order."""
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(10) in (0, -signal.SIGTERM), self.log
+        assert self.process.wait(20) in (0, -signal.SIGTERM), self.log
         assert "Application shutdown complete." in self.log
 
 

@@ -25,41 +25,67 @@ async def _timed(text: PacedText) -> list[tuple[float, str]]:
     return [(time.monotonic() - started, batch) async for batch in text.batches()]
 
 
-async def test_the_first_token_goes_out_at_once_and_later_ones_are_coalesced():
-    text = PacedText(_play(*[(0.01, "x")] * 40), Pace())
+async def test_the_first_token_and_the_last_wait_for_no_other():
+    """Between them the model says nothing, and would say nothing for ever."""
+    told_to_go_on = asyncio.Event()
+
+    async def halting() -> AsyncGenerator[Delta, None]:
+        yield Delta("first")
+        await told_to_go_on.wait()
+        yield Delta("second")
+        yield Delta("third")
+        await asyncio.Event().wait()
+
+    batches = PacedText(halting(), Pace()).batches()
+    async with asyncio.timeout(10):
+        assert await anext(batches) == "first"
+        told_to_go_on.set()
+        rest = await anext(batches)
+        while len(rest) < len("secondthird"):
+            rest += await anext(batches)
+    assert rest == "secondthird"
+    await batches.aclose()
+
+
+async def test_later_tokens_are_coalesced():
+    text = PacedText(_play(*[(0.005, "x")] * 80), Pace())
     arrived = await _timed(text)
-    assert arrived[0][0] < 0.03
     assert arrived[0][1] == "x"
-    assert "".join(batch for _, batch in arrived) == "x" * 40
+    assert "".join(batch for _, batch in arrived) == "x" * 80
+    assert len(arrived) < 40
     gaps = [later - earlier for (earlier, _), (later, _) in itertools.pairwise(arrived[:-1])]
     assert min(gaps) > 0.035
-    assert sum(gap < 0.06 for gap in gaps) > len(gaps) / 2
     assert text.ending == "stop"
 
 
-async def test_a_slow_model_waits_for_nothing():
-    arrived = await _timed(PacedText(_play(*[(0.08, "x")] * 4), Pace()))
-    assert [round(at / 0.08) for at, batch in arrived if batch] == [1, 2, 3, 4]
-
-
 async def test_silence_gives_signs_of_life():
-    arrived = await _timed(PacedText(_play((0.25, "late")), Pace(keepalive_s=0.05)))
-    batches = [batch for _, batch in arrived]
+    heard_enough = asyncio.Event()
+
+    async def silent() -> AsyncGenerator[Delta, None]:
+        await heard_enough.wait()
+        yield Delta("late", "stop")
+
+    batches = []
+    async with asyncio.timeout(10):
+        async for batch in PacedText(silent(), Pace(keepalive_s=0.01)).batches():
+            batches.append(batch)
+            if len(batches) == 3:
+                heard_enough.set()
+    assert batches[:3] == ["", "", ""]
     assert batches[-1] == "late"
-    assert batches.count("") >= 3
 
 
 async def test_a_stop_before_the_start_gives_nothing():
     text = PacedText(_play((0.0, "x")), Pace())
     text.stop()
-    assert await asyncio.wait_for(_timed(text), 1) == []
+    assert await asyncio.wait_for(_timed(text), 5) == []
     assert text.ending == "stopped"
 
 
 async def test_a_stop_keeps_what_came():
     text = PacedText(_play(*[(0.0, "x")] * 5, (9, "never")), Pace())
     asyncio.get_running_loop().call_later(0.1, text.stop)
-    arrived = await asyncio.wait_for(_timed(text), 1)
+    arrived = await asyncio.wait_for(_timed(text), 5)
     assert "".join(batch for _, batch in arrived) == "xxxxx"
     assert text.ending == "stopped"
 
