@@ -5,15 +5,19 @@ the pinned one of a person who is not a member yet.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TypeVar
 from uuid import UUID
 
 from balon.protocol.encoding import NIL_UUID, ZERO_HASH, encode_context
 from balon.protocol.errors import RosterError
 from balon.protocol.statements import RosterEntry
+
+T = TypeVar("T")
+MAX_MEMBERS = 200
 
 
 class Role(StrEnum):
@@ -59,7 +63,7 @@ def hash_members(members: Mapping[UUID, Member]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class RosterState:
-    """The roster after its newest entry. Immutable: `apply` gives the next one."""
+    """The roster after its newest entry. Immutable: `apply_entry` gives the next one."""
 
     conversation_id: UUID
     head: bytes
@@ -68,11 +72,23 @@ class RosterState:
     ck_commits: Mapping[int, bytes]
     members: Mapping[UUID, Member] = field(default_factory=dict)
     invited_roles: Mapping[UUID, Role] = field(default_factory=dict)
+    departed: frozenset[UUID] = frozenset()
+    """Who held the key of this epoch and is no longer a member."""
 
     def role_of(self, user_id: UUID) -> Role | None:
         """The person's role, or None for a stranger."""
         member = self.members.get(user_id)
         return member.role if member else None
+
+    @property
+    def needs_rotation(self) -> bool:
+        """Whether somebody who left still holds the key: then nothing may be sent before a new epoch begins."""
+        return bool(self.departed)
+
+    @property
+    def owners(self) -> frozenset[UUID]:
+        """Who may do everything."""
+        return frozenset(each.user_id for each in self.members.values() if each.role is Role.OWNER)
 
 
 def create_roster(entry: RosterEntry, owner: Member) -> RosterState:
@@ -102,23 +118,25 @@ def create_roster(entry: RosterEntry, owner: Member) -> RosterState:
     )
 
 
-def apply_rotation(state: RosterState, entry: RosterEntry) -> RosterState:
-    """Applies a `rotate` entry: the same members, a new epoch with a new key.
+def apply_entry(state: RosterState, entry: RosterEntry, subject: Member | None = None) -> RosterState:
+    """Applies an entry after the first.
+
+    Args:
+        state: The roster so far.
+        entry: The parsed entry; its signature verifies under the actor's identity key in `state`.
+        subject: For `invite` the invited person, for `rekey` the actor with the new rsa_kid: with keys from a verified
+            bundle. The entry's members_hash must agree with it.
 
     Raises:
-        RosterError: The entry does not follow, or its actor may not rotate.
+        RosterError: The entry does not follow, its actor may not do this, or it says something else about the members.
     """
     _verify_follows(state, entry)
-    if entry.op != RosterOp.ROTATE or entry.target_id != NIL_UUID or entry.role != "":
-        raise RosterError("This entry is no rotation.")
-    if state.role_of(entry.actor_id) not in {Role.OWNER, Role.MEMBER}:
-        raise RosterError("Only owners and members rotate keys.")
-    if entry.epoch != state.epoch + 1 or entry.ck_commit in state.ck_commits.values():
-        raise RosterError("A rotation begins the next epoch with a new key.")
-    if entry.members_hash != hash_members(state.members):
-        raise RosterError("A rotation does not change who is a member.")
-    commits = MappingProxyType({**state.ck_commits, entry.epoch: entry.ck_commit})
-    return replace(state, head=entry.hash, seq=entry.seq, epoch=entry.epoch, ck_commits=commits)
+    changed = _RULES[_op_of(entry)](state, entry, subject)
+    if entry.members_hash != hash_members(changed.members):
+        raise RosterError("The entry's members are not those it leads to.")
+    if not changed.owners or len(changed.members) > MAX_MEMBERS:
+        raise RosterError(f"A conversation has an owner and at most {MAX_MEMBERS} people.")
+    return replace(_advance_epoch(changed, entry), head=entry.hash, seq=entry.seq)
 
 
 def _verify_follows(state: RosterState, entry: RosterEntry) -> None:
@@ -126,3 +144,133 @@ def _verify_follows(state: RosterState, entry: RosterEntry) -> None:
         raise RosterError("The entry is of another conversation.")
     if entry.seq != state.seq + 1 or entry.prev_hash != state.head:
         raise RosterError("The entry does not follow the newest one.")
+    if entry.actor_id not in state.members:
+        raise RosterError("The actor is not on the roster.")
+    if entry.op not in _TARGETED and entry.target_id != NIL_UUID:
+        raise RosterError("This entry has no target.")
+    if entry.op not in _ROLE_GIVING and entry.role != "":
+        raise RosterError("This entry gives no role.")
+
+
+def _op_of(entry: RosterEntry) -> RosterOp:
+    if entry.op in _RULES:
+        return RosterOp(entry.op)
+    raise RosterError("There is no such roster entry.")
+
+
+def _advance_epoch(state: RosterState, entry: RosterEntry) -> RosterState:
+    """The epoch an entry may carry: the next with a new key where it must or may rotate, else the same with its key."""
+    must = entry.op in {RosterOp.REMOVE, RosterOp.ROTATE}
+    if entry.epoch == state.epoch + 1 and (must or entry.op == RosterOp.INVITE):
+        if entry.ck_commit in state.ck_commits.values():
+            raise RosterError("A new epoch has a key of its own.")
+        commits = MappingProxyType({**state.ck_commits, entry.epoch: entry.ck_commit})
+        return replace(state, epoch=entry.epoch, ck_commits=commits, departed=frozenset())
+    if must or entry.epoch != state.epoch or entry.ck_commit != state.ck_commits[state.epoch]:
+        raise RosterError("The entry's epoch or key is not the one that must follow.")
+    return state
+
+
+def _invite(state: RosterState, entry: RosterEntry, subject: Member | None) -> RosterState:
+    _require_owner(state, entry)
+    if subject is None or subject.user_id != entry.target_id or subject.role is not Role.INVITED:
+        raise RosterError("An invitation needs the keys of the person it invites.")
+    if entry.target_id in state.members:
+        raise RosterError("This person is on the roster already.")
+    invited = {**state.invited_roles, entry.target_id: _given_role(entry)}
+    return replace(_with_member(state, subject), invited_roles=MappingProxyType(invited))
+
+
+def _accept(state: RosterState, entry: RosterEntry, _subject: Member | None) -> RosterState:
+    member = _require_invited(state, entry)
+    accepted = _with_member(state, replace(member, role=state.invited_roles[entry.actor_id]))
+    return replace(accepted, invited_roles=_without(state.invited_roles, entry.actor_id))
+
+
+def _decline(state: RosterState, entry: RosterEntry, _subject: Member | None) -> RosterState:
+    _require_invited(state, entry)
+    return _without_member(state, entry.actor_id)
+
+
+def _remove(state: RosterState, entry: RosterEntry, _subject: Member | None) -> RosterState:
+    _require_owner(state, entry)
+    if entry.target_id not in state.members or entry.target_id == entry.actor_id:
+        raise RosterError("An owner removes somebody else who is on the roster.")
+    return _without_member(state, entry.target_id)
+
+
+def _leave(state: RosterState, entry: RosterEntry, _subject: Member | None) -> RosterState:
+    if state.role_of(entry.actor_id) is Role.INVITED:
+        raise RosterError("Who is invited declines.")
+    return _without_member(state, entry.actor_id)
+
+
+def _change_role(state: RosterState, entry: RosterEntry, _subject: Member | None) -> RosterState:
+    _require_owner(state, entry)
+    member = state.members.get(entry.target_id)
+    if member is None or member.role is Role.INVITED:
+        raise RosterError("Only members have a role to change.")
+    return _with_member(state, replace(member, role=_given_role(entry)))
+
+
+def _rotate(state: RosterState, entry: RosterEntry, _subject: Member | None) -> RosterState:
+    if state.role_of(entry.actor_id) not in {Role.OWNER, Role.MEMBER}:
+        raise RosterError("Only owners and members rotate keys.")
+    return state
+
+
+def _rekey(state: RosterState, entry: RosterEntry, subject: Member | None) -> RosterState:
+    member = state.members[entry.actor_id]
+    if subject is None or replace(subject, rsa_kid=member.rsa_kid) != member or subject == member:
+        raise RosterError("A rekey entry changes the actor's encryption key and nothing else.")
+    return _with_member(state, subject)
+
+
+def _require_owner(state: RosterState, entry: RosterEntry) -> None:
+    if state.role_of(entry.actor_id) is not Role.OWNER:
+        raise RosterError("Only owners change who is in a conversation.")
+
+
+def _require_invited(state: RosterState, entry: RosterEntry) -> Member:
+    if state.role_of(entry.actor_id) is not Role.INVITED:
+        raise RosterError("Only who is invited accepts or declines.")
+    return state.members[entry.actor_id]
+
+
+def _given_role(entry: RosterEntry) -> Role:
+    if entry.role not in {Role.OWNER, Role.MEMBER, Role.READER}:
+        raise RosterError("There is no such role to give.")
+    return Role(entry.role)
+
+
+def _with_member(state: RosterState, member: Member) -> RosterState:
+    return replace(state, members=MappingProxyType({**state.members, member.user_id: member}))
+
+
+def _without_member(state: RosterState, user_id: UUID) -> RosterState:
+    return replace(
+        state,
+        members=_without(state.members, user_id),
+        invited_roles=_without(state.invited_roles, user_id),
+        departed=state.departed | {user_id},
+    )
+
+
+def _without(mapping: Mapping[UUID, T], user_id: UUID) -> Mapping[UUID, T]:
+    return MappingProxyType({key: value for key, value in mapping.items() if key != user_id})
+
+
+_TARGETED = frozenset({RosterOp.INVITE, RosterOp.REMOVE, RosterOp.ROLE})
+_ROLE_GIVING = frozenset({RosterOp.INVITE, RosterOp.ROLE})
+_RULES: Mapping[str, Callable[[RosterState, RosterEntry, Member | None], RosterState]] = MappingProxyType(
+    {
+        RosterOp.INVITE: _invite,
+        RosterOp.ACCEPT: _accept,
+        RosterOp.DECLINE: _decline,
+        RosterOp.REMOVE: _remove,
+        RosterOp.LEAVE: _leave,
+        RosterOp.ROLE: _change_role,
+        RosterOp.ROTATE: _rotate,
+        RosterOp.REKEY: _rekey,
+    }
+)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from balon.protocol.errors import StatementError
-from balon.protocol.roster import Member, RosterState, apply_rotation, create_roster
+from balon.protocol.roster import Member, RosterState, apply_entry, create_roster
 from balon.protocol.statements import RosterEntry
 from balon.protocol.types import PublicKey
 from balon_client.alarms import ConversationError, ConversationRollbackError
@@ -46,7 +46,7 @@ def follow_entries(entries: Sequence[RosterEntry], owner: Member) -> list[Roster
     try:
         states = [create_roster(entries[0], owner)]
         for entry in entries[1:]:
-            states.append(apply_rotation(states[-1], entry))
+            states.append(apply_entry(states[-1], entry))
     except StatementError:
         raise ConversationError from None
     return states
