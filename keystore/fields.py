@@ -5,6 +5,7 @@ from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.settings import api_settings
 
 from balon.protocol.encoding import decode_b64u, encode_b64u, parse_uuid
 from balon.protocol.envelope import MIN_SIZE, PADDED_KINDS, PADDING_BLOCK, Kind, parse_envelope
@@ -133,7 +134,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         """Checks for unknown members first."""
         if isinstance(data, dict) and not set(data) <= set(self.fields):
-            self.fail("unknown")
+            raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [self.error_messages["unknown"]]})
         return super().to_internal_value(data)
 
 

@@ -1,0 +1,51 @@
+"""People and clean state for tests of the web tier: Alice, Bob, and Charlie who is a stranger to them."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.browsers import Browser
+
+
+@pytest.fixture(autouse=True)
+def _fresh_process(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Forgets what a web process keeps in memory, for tests that use its database."""
+    if not {"db", "transactional_db"} & set(request.fixturenames):
+        yield
+        return
+    from django.core.cache import cache
+
+    from conversations.frames import get_frame_log
+    from conversations.relay import get_relays
+
+    cache.clear()
+    get_frame_log.cache_clear()
+    get_relays.cache_clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def alice(db: None) -> "Browser":
+    """Alice, who owns things."""
+    from tests.browsers import signed_up
+
+    return signed_up("alice@example.org")
+
+
+@pytest.fixture
+def bob(db: None) -> "Browser":
+    """Bob, who may be let in."""
+    from tests.browsers import signed_up
+
+    return signed_up("bob@example.org")
+
+
+@pytest.fixture
+def charlie(db: None) -> "Browser":
+    """Charlie, a stranger with an account."""
+    from tests.browsers import signed_up
+
+    return signed_up("charlie@example.org")
