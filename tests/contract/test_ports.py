@@ -11,7 +11,7 @@ from tests.contract.cpython_world import CPythonWorld
 BROWSER_ONLY = "browser_only"
 
 
-def _checks(*, in_browser):
+def _checks():
     for module in pkgutil.iter_modules(checks.__path__):
         if module.name == BROWSER_ONLY:
             continue
@@ -21,7 +21,7 @@ def _checks(*, in_browser):
                 yield pytest.param(f"{name}:{function}", id=f"{module.name}-{function.removeprefix('check_')}")
 
 
-@pytest.mark.parametrize("check", _checks(in_browser=False))
+@pytest.mark.parametrize("check", _checks())
 async def test_the_double_keeps_the_contract(check, contract_origin):
     module, _, function = check.partition(":")
     world = CPythonWorld(contract_origin)
@@ -32,7 +32,7 @@ async def test_the_double_keeps_the_contract(check, contract_origin):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("check", _checks(in_browser=True))
+@pytest.mark.parametrize("check", _checks())
 def test_chromium_keeps_the_contract(check, chromium):
     answer = chromium.run(check)
     assert "error" not in answer, answer["error"]
