@@ -30,6 +30,11 @@ class Events:
             return
         self.publish("reply", conversation_id=str(conversation_id), message_id=str(message_id), text=text)
 
+    def drop_replies(self, conversation_id: UUID) -> None:
+        """Forgets text of replies that waits: the page is about to get the conversation with all of it."""
+        kept = [e for e in self._waiting if e["type"] != "reply" or e["conversation_id"] != str(conversation_id)]
+        self._waiting[:] = kept
+
     def publish_alarm(self, problem: dict[str, str | None], conversation_id: UUID | None = None) -> None:
         """Adds an alarm that no call of the page asked for."""
         self.publish("alarm", problem=problem, conversation_id=str(conversation_id) if conversation_id else None)

@@ -4,17 +4,14 @@ import asyncio
 from collections.abc import Iterable
 from uuid import UUID
 
-from balon_client.account import Account
 from balon_client.alarms import AnswerError
-from balon_client.api import Api
 from balon_client.chain import Chain, Link
 from balon_client.conversations import Conversation
 from balon_client.errors import ClientError
-from balon_client.keyring import Keyring
 from balon_client.keyring_model import note_head
 from balon_client.messages import Gateways, Message, link_of, open_messages
+from balon_client.parts import Parts
 from balon_client.payloads import Payload
-from balon_client.ports import Crypto
 from balon_client.records import Head, MessagePage, MessageRecord
 
 LARGE_PAGE = 200
@@ -27,17 +24,15 @@ class History:
     is read-only from then on; what was verified stays.
     """
 
-    def __init__(
-        self, crypto: Crypto, api: Api, account: Account, keyring: Keyring, conversation: Conversation
-    ) -> None:
-        self._crypto = crypto
-        self._api = api
-        self._keyring = keyring
+    def __init__(self, parts: Parts, conversation: Conversation) -> None:
+        self._crypto = parts.crypto
+        self._api = parts.api
+        self._keyring = parts.keyring
         self._conversation = conversation
         self._lock = asyncio.Lock()
         self._messages: dict[UUID, Message] = {}
         self._has_more = False
-        self.chain = Chain(account.user_id, keyring.content.seen(conversation.id).head)
+        self.chain = Chain(parts.account.user_id, parts.keyring.content.seen(conversation.id).head)
 
     @property
     def messages(self) -> list[Message]:

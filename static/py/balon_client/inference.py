@@ -14,14 +14,12 @@ from balon.protocol.fingerprints import fingerprint_gateway
 from balon.protocol.frames import REPLY_SECRET_SIZE, SealedRequest
 from balon.protocol.statements import GatewayKey
 from balon.protocol.types import Envelope
-from balon_client.account import Account
 from balon_client.alarms import AnswerError, GatewayChangedError, GatewayKeyError
-from balon_client.api import Api
 from balon_client.conversations import Conversation
 from balon_client.errors import ProblemError
-from balon_client.keyring import Keyring
 from balon_client.keyring_model import PinnedGateway, pin_gateway
-from balon_client.ports import Platform, encode_json
+from balon_client.parts import Parts
+from balon_client.ports import encode_json
 from balon_client.problems import GatewayUnavailableError, UnknownModelError
 from balon_client.prompts import PromptMessage
 from balon_client.records import GatewayConfig
@@ -77,10 +75,9 @@ class PreparedRequest:
 class Gateway:
     """Fetches, verifies and pins the gateway's key, and keeps it until shortly before it expires."""
 
-    def __init__(self, platform: Platform, api: Api, keyring: Keyring) -> None:
-        self._platform = platform
-        self._api = api
-        self._keyring = keyring
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._keyring = parts.keyring
         self._key: VerifiedKey | None = None
         self._is_first_use = False
 
@@ -95,7 +92,7 @@ class Gateway:
             GatewayChangedError: Another identity than the pinned one.
             GatewayUnavailableError: The gateway cannot be reached.
         """
-        now = self._platform.clock.now_ms()
+        now = self._parts.now_ms()
         if self._key is None or fresh or self._key.statement.not_after_ms - _REFRESH_BEFORE_MS < now:
             self._key = None
             self._key = await self._fetch(now)
@@ -129,7 +126,7 @@ class Gateway:
 
     async def _fetch(self, now: int) -> VerifiedKey:
         try:
-            config = await self._api.inference_config()
+            config = await self._parts.api.inference_config()
         except ProblemError as error:
             if error.status in {502, 503, 504}:
                 raise GatewayUnavailableError from None
@@ -158,7 +155,7 @@ class Gateway:
 
     async def _verify_signature(self, config: GatewayConfig) -> None:
         item = (config.identity, config.signed.statement, config.signed.signature)
-        (verified,) = await self._platform.crypto.verify_each([item])
+        (verified,) = await self._parts.crypto.verify_each([item])
         if verified is None:
             raise GatewayKeyError
 
@@ -173,19 +170,19 @@ class Gateway:
             raise GatewayChangedError
 
     async def seal_request(
-        self, account: Account, conversation: Conversation, model: Model, messages: list[PromptMessage], stream_id: UUID
+        self, conversation: Conversation, model: Model, messages: list[PromptMessage], stream_id: UUID
     ) -> PreparedRequest:
         """Seals a prompt to the gateway and its reply secret to the conversation (section 9)."""
         key = (await self.key()).statement
-        reply_secret = self._platform.random.generate_bytes(REPLY_SECRET_SIZE)
+        reply_secret = self._parts.platform.random.generate_bytes(REPLY_SECRET_SIZE)
         plaintext = encode_json(
             {"model": model.id, "messages": messages, "options": {}, "reply_secret": encode_b64u(reply_secret)}
         )
         info = infer_info(key.key_id, conversation.id, stream_id)
-        crypto = self._platform.crypto
+        crypto = self._parts.crypto
         sealed = await crypto.encapsulate_request(key.hpke_pub, info, plaintext)
         request = SealedRequest(key.key_id, conversation.id, stream_id, sealed.enc, sealed.ciphertext)
-        context = stream_context(conversation.id, conversation.epoch, stream_id, account.user_id)
+        context = stream_context(conversation.id, conversation.epoch, stream_id, self._parts.account.user_id)
         item = (context, reply_secret + sealed.enc)
         (stream_env,) = await crypto.seal_many(conversation.key.root, Kind.STREAM, [item])
         return PreparedRequest(

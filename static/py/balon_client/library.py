@@ -4,16 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from balon_client.account import Account
 from balon_client.alarms import AlarmError, AnswerError
-from balon_client.api import Api
 from balon_client.conversations import Conversation
 from balon_client.errors import ProblemError
-from balon_client.events import Events
 from balon_client.grants import GrantVerifier, create_conversation
-from balon_client.keyring import Keyring
 from balon_client.keyring_model import forget_conversation, note_meta, note_roster
-from balon_client.ports import Platform
+from balon_client.parts import Parts
 from balon_client.problems import ConversationGoneError
 from balon_client.records import ConversationRecord, MetaRecord
 from balon_client.titles import open_titles, seal_title
@@ -23,13 +19,12 @@ from balon_client.views import conversation_item
 class Library:
     """Every conversation that this tab knows, each verified before anything of it is shown."""
 
-    def __init__(self, platform: Platform, api: Api, events: Events, account: Account, keyring: Keyring) -> None:
-        self._platform = platform
-        self._api = api
-        self._events = events
-        self._account = account
-        self._keyring = keyring
-        self._verifier = GrantVerifier(platform.crypto, account)
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._api = parts.api
+        self._events = parts.events
+        self._keyring = parts.keyring
+        self._verifier = GrantVerifier(parts.crypto, parts.account)
         self._conversations: dict[UUID, Conversation] = {}
         self._records: dict[UUID, ConversationRecord] = {}
         self._refused: set[UUID] = set()
@@ -53,11 +48,12 @@ class Library:
 
     async def refresh(self) -> None:
         """Fetches the newest page; those that are gone from it are removed."""
+        before = set(self._conversations)
         page = await self._api.conversations(None)
         await self._take(page.conversations)
         if not self.is_loaded:
             self._next = page.next
-        self._remove_missing(page.conversations, is_everything=page.next is None)
+        self._remove_missing(before, page.conversations, is_everything=page.next is None)
         self.is_loaded = True
         self.publish()
 
@@ -104,8 +100,10 @@ class Library:
 
     async def create(self) -> Conversation:
         """Makes a conversation: key, `create` entry and self-grant, signed here, and read back (A9)."""
-        now = self._platform.clock.now_ms()
-        made = await create_conversation(self._platform.crypto, self._account, self._platform.random.uuid7(), now)
+        now = self._parts.now_ms()
+        made = await create_conversation(
+            self._parts.crypto, self._parts.account, self._parts.platform.random.uuid7(), now
+        )
         self._verifier.remember(made)
         conversation = made.conversation
         record = await self._api.create_conversation(conversation.id, made.roster, made.grant, made.wrapped)
@@ -118,7 +116,7 @@ class Library:
     async def rename(self, conversation: Conversation, title: str) -> None:
         """Seals, signs and stores a title; when another one came first, behind that one."""
         for _ in range(3):
-            meta = await seal_title(self._platform.crypto, self._account, conversation, title)
+            meta = await seal_title(self._parts.crypto, self._parts.account, conversation, title)
             if await self._put_title(conversation, meta):
                 conversation.title, conversation.meta_version = title, meta.meta_version
                 self._keyring.change(note_meta(conversation.id, meta.meta_version))
@@ -170,11 +168,12 @@ class Library:
             if known := self._conversations.get(record.id):
                 known.updated_ms = max(known.updated_ms, record.updated_ms)
         changed = [record for record in records if self._is_changed(record)]
+        self._records |= {record.id: record for record in records if record not in changed}
         if not changed:
             return
         content = self._keyring.content
         pairs = await self._verifier.verify(changed, content)
-        await open_titles(self._platform.crypto, pairs, content)
+        await open_titles(self._parts.crypto, pairs, content)
         for record, conversation in pairs:
             self._keep(record, conversation)
 
@@ -205,10 +204,10 @@ class Library:
             if isinstance(alarm, AlarmError):
                 self._events.publish_alarm(alarm.problem)
 
-    def _remove_missing(self, page: Sequence[ConversationRecord], *, is_everything: bool) -> None:
-        given = {record.id for record in page}
+    def _remove_missing(self, before: set[UUID], page: Sequence[ConversationRecord], *, is_everything: bool) -> None:
+        """Removes those that the page would hold if they were still there."""
         oldest_ms = min((record.updated_ms for record in page), default=0)
-        for conversation in list(self._conversations.values()):
-            is_covered = is_everything or conversation.updated_ms > oldest_ms
-            if is_covered and conversation.id not in given:
-                self.remove(conversation.id)
+        for conversation_id in before - {record.id for record in page}:
+            record = self._records.get(conversation_id)
+            if record is not None and (is_everything or record.updated_ms > oldest_ms):
+                self.remove(conversation_id)

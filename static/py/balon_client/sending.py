@@ -4,15 +4,12 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from balon_client.account import Account
 from balon_client.alarms import AnswerError
-from balon_client.api import Api
 from balon_client.conversations import Conversation
 from balon_client.errors import ClientError, NetworkError, ProblemError
-from balon_client.events import Events
 from balon_client.history import LARGE_PAGE, History
 from balon_client.messages import Draft, Message, seal_message
-from balon_client.ports import Platform
+from balon_client.parts import Parts
 from balon_client.problems import NotSentError, NotWritableError
 from balon_client.records import MessageRecord
 
@@ -23,11 +20,11 @@ _PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
 class Sender:
     """Posts messages for one signed-in person."""
 
-    def __init__(self, platform: Platform, api: Api, events: Events, account: Account) -> None:
-        self._platform = platform
-        self._api = api
-        self._events = events
-        self._account = account
+    def __init__(self, parts: Parts) -> None:
+        self._platform = parts.platform
+        self._api = parts.api
+        self._events = parts.events
+        self._account = parts.account
 
     async def post(
         self, conversation: Conversation, history: History, draft: Draft, mark: ClientError | None = None

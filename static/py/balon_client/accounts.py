@@ -1,0 +1,326 @@
+"""Sign-up and zero-knowledge sign-in (docs/protocol.md sections 2 to 6)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from balon.protocol.encoding import encode_b64u
+from balon.protocol.errors import PasswordPolicyError
+from balon.protocol.password import DEFAULT_ITERATIONS, KDF_ALGORITHM, normalize_login, verify_kdf_policy
+from balon.protocol.recovery import RECOVERY_ITERATIONS, RecoveryCredential, serialize_credential
+from balon.protocol.statements import AuthAction, AuthTranscript, Bundle
+from balon_client.account import Account
+from balon_client.alarms import AccountKeysError, KdfRefusedError
+from balon_client.api import Api, signed_json
+from balon_client.errors import ProblemError
+from balon_client.keyring import keyring_json, seal_keyring
+from balon_client.keyring_model import KeyringContent
+from balon_client.opening import OpenedAccount, Terms, open_account
+from balon_client.ports import (
+    AccountGeneration,
+    AccountKeys,
+    AccountPublicKeys,
+    AccountTerms,
+    PasswordBuffer,
+    PasswordKeys,
+    Platform,
+    SealedAccount,
+    SigningKey,
+    encode_json,
+)
+from balon_client.problems import LoginNameError, LoginTakenError, PasswordSizeError, SignInRefusedError
+from balon_client.records import AccountRecords, Active, Prelogin, Signed
+
+_NONCE_SIZE: Final = 32
+_SALT_SIZE: Final = 32
+_FIRST_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SignedUp:
+    """A new account: the session, and the kit that is shown once."""
+
+    opened: OpenedAccount
+    kit: dict[str, str]
+
+
+class Accounts:
+    """Makes accounts and signs in to them."""
+
+    def __init__(self, platform: Platform, api: Api) -> None:
+        self._platform = platform
+        self._api = api
+
+    # --- Sign-in ---
+
+    async def sign_in(self, raw_login: str, password: PasswordBuffer) -> OpenedAccount:
+        """Proves knowledge of the password and opens the account's keys.
+
+        The policy is judged before anything is derived; every context is built from what this client knows; after a
+        lie nothing more is sent (section 5).
+
+        Args:
+            raw_login: As typed.
+            password: Zeroed here or in the crypto port, whatever happens.
+
+        Raises:
+            LoginNameError: No login name.
+            PasswordSizeError: Empty or too long.
+            SignInRefusedError: The server refuses the proof.
+            KdfRefusedError: The server named a derivation outside the policy; nothing was derived.
+            AccountKeysError: What it gave back are not the keys of this account.
+            KeyringError: The keyring does not open.
+        """
+        try:
+            login = _read_login(raw_login)
+            prelogin = await self._api.prelogin(login)
+            terms = _read_terms(login, prelogin)
+        except BaseException:
+            self._platform.crypto.zero(password)
+            raise
+        keys = await self._derive(password, terms)
+        active = await self._log_in(login, prelogin, keys.login_key)
+        if active.user_id != terms.user_id or active.login != login or active.records is None:
+            raise AccountKeysError
+        return await open_account(self._platform.crypto, keys.kek, terms, active, active.records)
+
+    async def _log_in(self, login: str, prelogin: Prelogin, login_key: SigningKey) -> Active:
+        nonce = self._platform.random.generate_bytes(_NONCE_SIZE)
+        transcript = AuthTranscript(
+            action=AuthAction.LOGIN,
+            origin=self._platform.origin,
+            login=login,
+            user_id=prelogin.user_id,
+            challenge_id=prelogin.challenge_id,
+            challenge=prelogin.challenge,
+            client_nonce=nonce,
+            kdf=prelogin.kdf,
+            iterations=prelogin.iterations,
+            salt=prelogin.salt,
+        )
+        proof = await self._platform.crypto.sign(login_key, transcript.serialize())
+        try:
+            return await self._api.login(prelogin.challenge_id, nonce, proof)
+        except ProblemError as error:
+            raise (SignInRefusedError() if error.status == 401 else error) from None
+
+    async def _derive(self, password: PasswordBuffer, terms: Terms) -> PasswordKeys:
+        return await derive_keys(self._platform, password, terms)
+
+    # --- Sign-up ---
+
+    async def sign_up(self, raw_login: str, password: PasswordBuffer, generation: AccountGeneration) -> SignedUp:
+        """Makes an account: seals the generated keys, proves possession of the new login key, stores ciphertext.
+
+        Args:
+            raw_login: As typed.
+            password: Zeroed here or in the crypto port, whatever happens.
+            generation: Keys that are being generated; used up, also on failure.
+
+        Raises:
+            LoginNameError: No login name.
+            PasswordSizeError: Empty or too long.
+            LoginTakenError: The name belongs to someone.
+            AccountKeysError: The server did not keep what it was given.
+        """
+        try:
+            login = _read_login(raw_login)
+        except LoginNameError:
+            self._platform.crypto.zero(password)
+            raise
+        random = self._platform.random
+        account_terms = AccountTerms(
+            user_id=random.uuid4(),
+            login=login,
+            kdf=KDF_ALGORITHM,
+            iterations=DEFAULT_ITERATIONS,
+            salt=random.generate_bytes(_SALT_SIZE),
+            mek_ver=_FIRST_VERSION,
+            recovery_id=random.uuid4(),
+            rec_salt=random.generate_bytes(_SALT_SIZE),
+        )
+        keys = await self._derive(password, terms_of(account_terms))
+        public = await generation.public_keys()
+        sealed = await generation.seal(keys.kek, account_terms)
+        return await self._register(account_terms, keys.login_key, public, sealed)
+
+    async def _register(
+        self, terms: AccountTerms, login_key: SigningKey, public: AccountPublicKeys, sealed: SealedAccount
+    ) -> SignedUp:
+        now = self._platform.clock.now_ms()
+        bundle = Bundle(terms.user_id, terms.login, public.idk_pub, public.spki, public.rsa_kid, _FIRST_VERSION, now)
+        statement = bundle.serialize()
+        signed = Signed(statement, await self._platform.crypto.sign(sealed.keys.idk, statement))
+        content = KeyringContent()
+        keyring = await seal_keyring(self._platform.crypto, sealed.keys.mek, terms.user_id, _FIRST_VERSION, content)
+        records = AccountRecords(
+            kdf=terms.kdf,
+            iterations=terms.iterations,
+            salt=terms.salt,
+            mek_ver=terms.mek_ver,
+            mek_env=sealed.mek_env,
+            idk_env=sealed.idk_env,
+            rsa_env=sealed.rsa_env,
+            bundle=signed,
+            keyring=keyring,
+        )
+        body = encode_json(_sign_up_body(terms, records, login_key, sealed))
+        active = await self._post_account(terms, login_key, body)
+        if active.user_id != terms.user_id or active.login != terms.login or active.records != records:
+            raise AccountKeysError
+        account = _account_of(active, bundle, sealed.keys)
+        return SignedUp(OpenedAccount(account, records, content), _kit_of(terms, sealed, public, now))
+
+    async def _post_account(self, terms: AccountTerms, login_key: SigningKey, body: bytes) -> Active:
+        """Signs T over a fresh challenge and the body's hash, with the account's own values (section 5)."""
+        prelogin = await self._api.prelogin(terms.login)
+        nonce = self._platform.random.generate_bytes(_NONCE_SIZE)
+        transcript = AuthTranscript(
+            action=AuthAction.SIGN_UP,
+            origin=self._platform.origin,
+            login=terms.login,
+            user_id=terms.user_id,
+            challenge_id=prelogin.challenge_id,
+            challenge=prelogin.challenge,
+            client_nonce=nonce,
+            kdf=terms.kdf,
+            iterations=terms.iterations,
+            salt=terms.salt,
+            body=body,
+        )
+        proof = await self._platform.crypto.sign(login_key, transcript.serialize())
+        header = f"{prelogin.challenge_id}.{encode_b64u(nonce)}.{encode_b64u(proof)}"
+        try:
+            return await self._api.sign_up(body, header)
+        except ProblemError as error:
+            raise (LoginTakenError() if error.problem_code == LoginTakenError.code else error) from None
+
+
+async def derive_keys(platform: Platform, password: PasswordBuffer, terms: Terms) -> PasswordKeys:
+    """Derives KEK and login key under parameters that were judged already; zeroes the password.
+
+    Raises:
+        PasswordSizeError: The password is empty or too long.
+    """
+    try:
+        return await platform.crypto.derive_password_keys(
+            password,
+            login=terms.login,
+            kdf=terms.kdf,
+            salt=terms.salt,
+            iterations=terms.iterations,
+            user_id=terms.user_id,
+        )
+    except PasswordPolicyError:
+        raise PasswordSizeError from None
+
+
+def verify_terms(terms: Terms) -> Terms:
+    """Judges derivation parameters before the password is touched.
+
+    Raises:
+        KdfRefusedError: They are outside the policy (A1, A2).
+    """
+    try:
+        verify_kdf_policy(algorithm=terms.kdf, iterations=terms.iterations, salt=terms.salt)
+    except PasswordPolicyError:
+        raise KdfRefusedError from None
+    return terms
+
+
+def _read_login(raw_login: object) -> str:
+    try:
+        return normalize_login(raw_login if isinstance(raw_login, str) else "")
+    except PasswordPolicyError:
+        raise LoginNameError from None
+
+
+def _read_terms(login: str, prelogin: Prelogin) -> Terms:
+    return verify_terms(Terms(prelogin.user_id, login, prelogin.kdf, prelogin.iterations, prelogin.salt))
+
+
+def terms_of(terms: AccountTerms) -> Terms:
+    """What a new account's keys are derived from."""
+    return Terms(terms.user_id, terms.login, terms.kdf, terms.iterations, terms.salt)
+
+
+def _account_of(active: Active, bundle: Bundle, keys: AccountKeys) -> Account:
+    return Account(
+        bundle=bundle,
+        keys=keys,
+        session_id=active.session_id,
+        account_version=active.account_version,
+        expires_at_ms=active.expires_at_ms,
+    )
+
+
+def records_json(records: AccountRecords) -> dict[str, Any]:
+    """Account records as they travel and as they rest in the session record: bytes as base64url."""
+    return {
+        "kdf": records.kdf,
+        "n": records.iterations,
+        "salt": encode_b64u(records.salt),
+        "mek_ver": records.mek_ver,
+        "mek_env": encode_b64u(records.mek_env),
+        "idk_env": encode_b64u(records.idk_env),
+        "rsa_env": encode_b64u(records.rsa_env),
+        "bundle": signed_json(records.bundle),
+        "keyring": keyring_json(records.keyring),
+    }
+
+
+def _sign_up_body(
+    terms: AccountTerms, records: AccountRecords, login_key: SigningKey, sealed: SealedAccount
+) -> dict[str, Any]:
+    return {
+        "user_id": str(terms.user_id),
+        "login": terms.login,
+        "login_pub": encode_b64u(login_key.public),
+        **records_json(records),
+        "recovery": {"recovery_id": str(terms.recovery_id), "rec_pub": encode_b64u(sealed.rec_pub)},
+    }
+
+
+def _kit_of(terms: AccountTerms, sealed: SealedAccount, public: AccountPublicKeys, now_ms: int) -> dict[str, str]:
+    """The kit for the page (docs/worker.md): code, credential, and the whole file. Shown once, kept nowhere."""
+    credential = serialize_credential(
+        RecoveryCredential(
+            user_id=terms.user_id,
+            recovery_id=terms.recovery_id,
+            kdf=KDF_ALGORITHM,
+            iterations=RECOVERY_ITERATIONS,
+            rec_salt=terms.rec_salt,
+            rec_env=sealed.rec_env,
+            idk_pub=public.idk_pub,
+        )
+    )
+    day = datetime.fromtimestamp(now_ms / 1000, UTC).date().isoformat()
+    return {
+        "login": terms.login,
+        "recovery_code": sealed.recovery_code,
+        "credential": credential,
+        "filename": f"balon-recovery-kit-{terms.login}.txt",
+        "text": KIT_TEXT.format(login=terms.login, day=day, code=sealed.recovery_code, credential=credential),
+    }
+
+
+KIT_TEXT: Final = """\
+BALON RECOVERY KIT
+
+Login name: {login}
+Made on:    {day}
+
+This kit is the only way back into your account if you lose your password. Nobody else has a copy: whoever runs the
+server cannot reset your password. If you lose both password and kit, your conversations are lost for good.
+
+Whoever has this whole file has your account. Print it or keep it offline, and do not send it by mail or chat.
+Best of all, keep recovery code and credential in two places: one without the other is of no use.
+
+Recovery code:
+
+{code}
+
+Recovery credential:
+
+{credential}
+"""
