@@ -181,7 +181,8 @@ def slow_down(page: Page, megabits: float) -> None:
 def report(results: dict[str, list[Times]]) -> None:
     """Print medians, and ours in relation to the packages as they are."""
     medians = {
-        name: {key: statistics.median(times[key] for times in runs) for key in runs[0]} for name, runs in results.items()
+        name: {key: statistics.median(times[key] for times in runs) for key in runs[0]}
+        for name, runs in results.items()
     }
     for name, times in medians.items():
         print(f"{name:22}" + "".join(f"  {key} {value:6.0f} ms" for key, value in times.items()))

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, hpke
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
@@ -65,15 +66,22 @@ class SealedPrompt:
 
     def open_frames(self, parts: list[bytes]) -> list[dict[str, str]]:
         nonce, *frames = parts
-        info = reply_info(self.request.stream_id)
-        key = HKDF(hashes.SHA256(), 32, self.request.enc + nonce, info).derive(self.reply_secret)
+        aead = self.derive_key(nonce)
         last = len(frames) - 1
-        return [self._open_frame(key, index, frame, final=index == last) for index, frame in enumerate(frames)]
+        return [self.open_frame(aead, index, frame, final=index == last) for index, frame in enumerate(frames)]
 
-    def _open_frame(self, key: bytes, index: int, frame: bytes, *, final: bool) -> dict[str, str]:
+    def derive_key(self, nonce: bytes) -> AESGCM:
+        info = reply_info(self.request.stream_id)
+        return AESGCM(HKDF(hashes.SHA256(), 32, self.request.enc + nonce, info).derive(self.reply_secret))
+
+    def open_frame(self, aead: AESGCM, index: int, frame: bytes, *, final: bool) -> dict[str, str]:
         aad = frame_aad(self.request.stream_id, index, final=final)
-        content: dict[str, str] = json.loads(unpad_frame(AESGCM(key).decrypt(encode_frame_nonce(index), frame, aad)))
+        content: dict[str, str] = json.loads(unpad_frame(aead.decrypt(encode_frame_nonce(index), frame, aad)))
         return content
+
+    def opener(self) -> "FrameOpener":
+        """Opens frames as they arrive."""
+        return FrameOpener(self)
 
     def check_signature(self, final: dict[str, str], text: str) -> None:
         statement = reply_statement(
@@ -86,6 +94,33 @@ class SealedPrompt:
         Ed25519PublicKey.from_public_bytes(self.identity).verify(decode_b64u(final["signature"]), statement)
         assert decode_b64u(final["request_hash"]) == hashlib.sha256(self.request.sealed).digest()
         assert decode_b64u(final["gateway_id"]) == hashlib.sha256(self.identity).digest()
+
+
+class FrameOpener:
+    """Opens each frame as soon as it is there; whether it is the last one shows only in that it opens as such."""
+
+    def __init__(self, prompt: SealedPrompt) -> None:
+        self._prompt = prompt
+        self._reader = ReplyReader()
+        self._aead: AESGCM | None = None
+        self._index = 0
+
+    def feed(self, chunk: bytes) -> list[dict[str, str]]:
+        contents = []
+        for part in self._reader.feed(chunk):
+            if self._aead is None:
+                self._aead = self._prompt.derive_key(part)
+                continue
+            contents.append(self._open(self._aead, part))
+        return contents
+
+    def _open(self, aead: AESGCM, frame: bytes) -> dict[str, str]:
+        try:
+            content = self._prompt.open_frame(aead, self._index, frame, final=False)
+        except InvalidTag:
+            content = self._prompt.open_frame(aead, self._index, frame, final=True)
+        self._index += 1
+        return content
 
 
 def seal_prompt(config: dict[str, Any], text: str = "hello", **changes: Any) -> SealedPrompt:
