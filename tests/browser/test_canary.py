@@ -117,9 +117,14 @@ def test_the_url_bar_and_history_hold_identifiers_only(alice: Person, wiretap: W
 
 def test_an_sqlite_dump_holds_no_plaintext(installation_after_use: Installation) -> None:
     dump = subprocess.run(
-        ["python3", "-c", "import sqlite3,sys;print('\\n'.join(sqlite3.connect(sys.argv[1]).iterdump()))",
-         str(installation_after_use.folder / "balon.sqlite3")],
-        capture_output=True, check=True,
+        [
+            "python3",
+            "-c",
+            "import sqlite3,sys;print('\\n'.join(sqlite3.connect(sys.argv[1]).iterdump()))",
+            str(installation_after_use.folder / "balon.sqlite3"),
+        ],
+        capture_output=True,
+        check=True,
     ).stdout
     assert b"INSERT INTO" in dump
     for secret in (PROMPT, REPLY, TITLE, PASSWORD):

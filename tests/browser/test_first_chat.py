@@ -109,9 +109,7 @@ def test_two_tabs_stay_in_step(alice: Person, upstream: FakeOpenAIServer) -> Non
         expect(tab.articles()).to_have_count(4)
 
 
-def test_titles_are_encrypted_and_can_be_changed(
-    alice: Person, wiretap: Wiretap, upstream: FakeOpenAIServer
-) -> None:
+def test_titles_are_encrypted_and_can_be_changed(alice: Person, wiretap: Wiretap, upstream: FakeOpenAIServer) -> None:
     alice.send("Plan a trip to Reykjavik in winter")
     alice.expect_reply("fake model")
     links = alice.page.get_by_role("navigation", name="Conversations").get_by_role("link")

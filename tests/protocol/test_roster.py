@@ -30,7 +30,17 @@ def key(epoch: int) -> bytes:
 
 def begin() -> RosterState:
     entry = RosterEntry(
-        CONVERSATION, 0, ZERO_HASH, "create", ALICE.user_id, NIL_UUID, "owner", 0, key(0), hash_members({ALICE.user_id: ALICE}), 1
+        CONVERSATION,
+        0,
+        ZERO_HASH,
+        "create",
+        ALICE.user_id,
+        NIL_UUID,
+        "owner",
+        0,
+        key(0),
+        hash_members({ALICE.user_id: ALICE}),
+        1,
     )
     return create_roster(entry, ALICE)
 
@@ -39,7 +49,17 @@ def propose(state, op, actor, *, target=NIL_UUID, role="", members, rotate=False
     """An entry as an honest client would write it."""
     epoch = state.epoch + rotate
     entry = RosterEntry(
-        CONVERSATION, state.seq + 1, state.head, op, actor.user_id, target, role, epoch, key(epoch), hash_members(members), 2
+        CONVERSATION,
+        state.seq + 1,
+        state.head,
+        op,
+        actor.user_id,
+        target,
+        role,
+        epoch,
+        key(epoch),
+        hash_members(members),
+        2,
     )
     return replace(entry, **changes)
 
@@ -70,7 +90,12 @@ def group() -> RosterState:
 
 def test_a_group_forms(group):
     roles = {each.user_id: each.role for each in group.members.values()}
-    assert roles == {ALICE.user_id: Role.OWNER, BOB.user_id: Role.MEMBER, CAROL.user_id: Role.READER, DAVE.user_id: Role.INVITED}
+    assert roles == {
+        ALICE.user_id: Role.OWNER,
+        BOB.user_id: Role.MEMBER,
+        CAROL.user_id: Role.READER,
+        DAVE.user_id: Role.INVITED,
+    }
     assert group.epoch == 0
     assert not group.needs_rotation
 
@@ -99,7 +124,11 @@ def test_rekey_changes_the_encryption_key_alone(group):
     assert apply_entry(group, entry, rekeyed).members[CAROL.user_id].rsa_kid == bytes(32)
     new_identity = replace(rekeyed, idk_pub=bytes(32))
     with pytest.raises(RosterError):
-        apply_entry(group, replace(entry, members_hash=hash_members({**group.members, CAROL.user_id: new_identity})), new_identity)
+        apply_entry(
+            group,
+            replace(entry, members_hash=hash_members({**group.members, CAROL.user_id: new_identity})),
+            new_identity,
+        )
 
 
 def test_an_uninvited_history_begins_an_epoch(group):
@@ -116,27 +145,56 @@ REFUSED = {
     "a member accepts again": lambda g: (accept(g, BOB), None),
     "an owner removes themselves": lambda g: (remove(g, ALICE, ALICE), None),
     "a removal keeps the key": lambda g: (remove(g, ALICE, BOB, epoch=g.epoch, ck_commit=key(g.epoch)), None),
-    "a rotation keeps the key": lambda g: (propose(g, "rotate", ALICE, members=g.members, rotate=True, ck_commit=key(0)), None),
-    "a rotation skips an epoch": lambda g: (propose(g, "rotate", ALICE, members=g.members, rotate=True, epoch=g.epoch + 2), None),
+    "a rotation keeps the key": lambda g: (
+        propose(g, "rotate", ALICE, members=g.members, rotate=True, ck_commit=key(0)),
+        None,
+    ),
+    "a rotation skips an epoch": lambda g: (
+        propose(g, "rotate", ALICE, members=g.members, rotate=True, epoch=g.epoch + 2),
+        None,
+    ),
     "an acceptance changes the key": lambda g: (replace(accept(g, DAVE), epoch=1, ck_commit=key(1)), None),
     "another conversation": lambda g: (replace(accept(g, DAVE), conversation_id=NIL_UUID), None),
     "a gap": lambda g: (replace(accept(g, DAVE), seq=g.seq + 2), None),
     "a fork": lambda g: (replace(accept(g, DAVE), prev_hash=ZERO_HASH), None),
-    "a ghost in the members": lambda g: (replace(accept(g, DAVE), members_hash=hash_members({**g.members, CHARLIE.user_id: CHARLIE})), None),
+    "a ghost in the members": lambda g: (
+        replace(accept(g, DAVE), members_hash=hash_members({**g.members, CHARLIE.user_id: CHARLIE})),
+        None,
+    ),
     "an invitation as invited": lambda g: (invite(g, ALICE, CHARLIE, "invited"), CHARLIE),
     "an invitation of a member": lambda g: (invite(g, ALICE, BOB, "reader"), BOB),
     "an invitation without keys": lambda g: (invite(g, ALICE, CHARLIE, "member"), None),
-    "an invitation with other keys": lambda g: (invite(g, ALICE, CHARLIE, "member"), replace(CHARLIE, idk_pub=bytes(32))),
+    "an invitation with other keys": lambda g: (
+        invite(g, ALICE, CHARLIE, "member"),
+        replace(CHARLIE, idk_pub=bytes(32)),
+    ),
     "a second beginning": lambda g: (propose(g, "create", ALICE, members=g.members), None),
     "an unknown deed": lambda g: (propose(g, "promote", ALICE, members=g.members), None),
-    "a target where none is": lambda g: (propose(g, "rotate", ALICE, target=BOB.user_id, members=g.members, rotate=True), None),
+    "a target where none is": lambda g: (
+        propose(g, "rotate", ALICE, target=BOB.user_id, members=g.members, rotate=True),
+        None,
+    ),
     "a role where none is": lambda g: (propose(g, "rotate", ALICE, role="owner", members=g.members, rotate=True), None),
     "the invited gets another role": lambda g: (
-        propose(g, "role", ALICE, target=DAVE.user_id, role="owner", members={**g.members, DAVE.user_id: replace(DAVE, role=Role.OWNER)}),
+        propose(
+            g,
+            "role",
+            ALICE,
+            target=DAVE.user_id,
+            role="owner",
+            members={**g.members, DAVE.user_id: replace(DAVE, role=Role.OWNER)},
+        ),
         None,
     ),
     "the last owner steps down": lambda g: (
-        propose(g, "role", ALICE, target=ALICE.user_id, role="member", members={**g.members, ALICE.user_id: replace(ALICE, role=Role.MEMBER)}),
+        propose(
+            g,
+            "role",
+            ALICE,
+            target=ALICE.user_id,
+            role="member",
+            members={**g.members, ALICE.user_id: replace(ALICE, role=Role.MEMBER)},
+        ),
         None,
     ),
     "the last owner leaves": lambda g: (
@@ -161,7 +219,10 @@ def test_refuses_more_people_than_fit():
             state = apply_entry(state, invite(state, ALICE, whom, "reader"), whom)
 
 
-@given(st.lists(st.sampled_from(["invite", "accept", "remove", "leave", "rotate"]), max_size=25), st.randoms(use_true_random=False))
+@given(
+    st.lists(st.sampled_from(["invite", "accept", "remove", "leave", "rotate"]), max_size=25),
+    st.randoms(use_true_random=False),
+)
 def test_any_history_keeps_an_owner_and_never_reuses_a_key(deeds, chance):
     people = [member(number, Role.INVITED) for number in range(2, 7)]
     state = begin()
@@ -172,7 +233,12 @@ def test_any_history_keeps_an_owner_and_never_reuses_a_key(deeds, chance):
             "accept": (accept(state, whom), None),
             "remove": (remove(state, ALICE, whom), None),
             "leave": (
-                propose(state, "leave", whom, members={key: value for key, value in state.members.items() if key != whom.user_id}),
+                propose(
+                    state,
+                    "leave",
+                    whom,
+                    members={key: value for key, value in state.members.items() if key != whom.user_id},
+                ),
                 None,
             ),
             "rotate": (propose(state, "rotate", ALICE, members=state.members, rotate=True), None),

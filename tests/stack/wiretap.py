@@ -26,7 +26,16 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 Json = Any
 Rewrite = Callable[[Json], Json]
-HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "host", "date", "server"}
+HOP_BY_HOP = {
+    "connection",
+    "keep-alive",
+    "transfer-encoding",
+    "content-length",
+    "content-encoding",
+    "host",
+    "date",
+    "server",
+}
 
 
 @dataclass(frozen=True)
