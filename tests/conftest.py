@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _fresh_process(request: pytest.FixtureRequest) -> Iterator[None]:
     """Forgets what a web process keeps in memory, for tests that use its database."""
-    if not {"db", "transactional_db"} & set(request.fixturenames):
+    if not request.node.get_closest_marker("django_db") and not {"db", "transactional_db"} & set(request.fixturenames):
         yield
         return
     from django.core.cache import cache
