@@ -9,9 +9,9 @@ import json
 from collections.abc import Awaitable, Callable
 
 import js
-from balon_client.app import EXPORTS
 from pyodide.ffi import JsProxy, to_js
 
+from balon_client.app import EXPORTS
 from balon_client.errors import ClientError
 
 Call = Callable[..., Awaitable[object]]

@@ -53,7 +53,7 @@ class Accounts:
 
     # --- Sign-in ---
 
-    async def sign_in(self, raw_login: str, password: PasswordBuffer) -> OpenedAccount:
+    async def sign_in(self, raw_login: object, password: PasswordBuffer) -> OpenedAccount:
         """Proves knowledge of the password and opens the account's keys.
 
         The policy is judged before anything is derived; every context is built from what this client knows; after a
@@ -109,7 +109,7 @@ class Accounts:
 
     # --- Sign-up ---
 
-    async def sign_up(self, raw_login: str, password: PasswordBuffer, generation: AccountGeneration) -> SignedUp:
+    async def sign_up(self, raw_login: object, password: PasswordBuffer, generation: AccountGeneration) -> SignedUp:
         """Makes an account: seals the generated keys, proves possession of the new login key, stores ciphertext.
 
         Args:

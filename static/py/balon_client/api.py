@@ -8,6 +8,7 @@ from balon.protocol.encoding import encode_b64u
 from balon.protocol.types import Envelope, Signature, WrappedKey
 from balon_client.errors import ProblemError
 from balon_client.ports import Http, encode_json
+from balon_client.problems import SignedOutError
 from balon_client.records import (
     Active,
     ConversationPage,
@@ -39,6 +40,8 @@ class Api:
         self._http = http
         self.on_session_ended: Callable[[], None] | None = None
         """Called when the server says that the session is over."""
+        self.session_id: str | None = None
+        """The session that this tab has the keys of."""
 
     async def _request(
         self,
@@ -56,9 +59,17 @@ class Api:
                 self._note_refusal(path, error)
                 raise
             # Another tab signed in or out, which changes the token (docs/api.md): ask once for the new one.
-            await self.session()
+            await self._renew_token(path)
             response = await self._http.request(method, path, query=query, body=encoded)
         return response.value
+
+    async def _renew_token(self, path: str) -> None:
+        """Fetches the token again; never writes into the session of someone who signed in meanwhile (A48)."""
+        active = await self.session()
+        if path not in _OPEN_PATHS and (active is None or active.session_id != self.session_id):
+            if self.on_session_ended:
+                self.on_session_ended()
+            raise SignedOutError
 
     def _note_refusal(self, path: str, error: ProblemError) -> None:
         if error.status == 401 and path not in _OPEN_PATHS and self.on_session_ended:

@@ -366,8 +366,10 @@ class Chat:
 
 PLAINTEXT_PLACES: Final = (
     "In this browser, while you are signed in and Balon is not locked.",
-    "In the memory of the inference gateway, while it answers: it reads the messages that are sent with a question "
-    "and writes the reply. It keeps and logs neither.",
+    (
+        "In the memory of the inference gateway, while it answers: it reads the messages that are sent with a question "
+        "and writes the reply. It keeps and logs neither."
+    ),
 )
 
 

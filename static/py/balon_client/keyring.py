@@ -54,6 +54,7 @@ class Keyring:
         self._api = api
         self._mek = account.keys.mek
         self._user_id = account.user_id
+        self._session_id = account.session_id
         self._pending: list[Change] = []
         self._saving: asyncio.Task[None] | None = None
         self.version = version
@@ -120,7 +121,7 @@ class Keyring:
 
     async def _note(self, record: KeyringRecord) -> None:
         self.version = record.version
-        await self._platform.key_store.update_metadata({"keyring": keyring_json(record)})
+        await self._platform.key_store.update_metadata({"keyring": keyring_json(record)}, session_id=self._session_id)
 
     def close(self) -> None:
         """Stops the save that waits."""

@@ -88,9 +88,9 @@ class MemoryKeyStore:
         self.storage.record = copied if self._persistent else None
         self._memory = None if self._persistent else copied
 
-    async def update_metadata(self, changes) -> bool:
+    async def update_metadata(self, changes, *, session_id) -> bool:
         record = self.storage.record or self._memory
-        if record is None:
+        if record is None or record.metadata.get("session_id") != session_id:
             return False
         record.metadata.update(copy.deepcopy(dict(changes)))
         return True

@@ -110,7 +110,7 @@ async def _databases():
 async def check_looking_for_a_session_creates_nothing(world):
     assert await _databases() == []
     assert await world.platform.key_store.load() is None
-    assert not await world.platform.key_store.update_metadata({"a": 1})
+    assert not await world.platform.key_store.update_metadata({"a": 1}, session_id="s1")
     assert await _databases() == []
 
 
@@ -141,7 +141,7 @@ async def check_storage_that_fails_keeps_the_session_in_memory(world):
             await store.save(SessionRecord(METADATA, keys))
             assert not store.persistent, how
             assert (await store.load()).metadata == METADATA
-            assert await store.update_metadata({"last_active": 5})
+            assert await store.update_metadata({"last_active": 5}, session_id="s1")
             assert (await store.load()).metadata["last_active"] == 5
             assert (await store.load()).keys is keys
         finally:

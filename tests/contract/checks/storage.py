@@ -5,7 +5,7 @@ from balon.protocol.envelope import Kind
 from balon_client.ports import AccountKeys, SessionRecord
 from tests.protocol.kat import ALICE, ENVELOPES, octets
 
-METADATA = {"user_id": str(ALICE), "login": "alice", "n": 600_000, "nested": {"last": [1, None, "é"]}}
+METADATA = {"session_id": "s1", "user_id": str(ALICE), "login": "alice", "n": 600_000, "nested": {"last": [1, None, "é"]}}
 
 
 async def account_keys(world):
@@ -22,7 +22,7 @@ async def account_keys(world):
 async def check_nothing_is_there_at_first(world):
     store = world.platform.key_store
     assert await store.load() is None
-    assert not await store.update_metadata({"a": 1})
+    assert not await store.update_metadata({"a": 1}, session_id="s1")
     assert store.persistent
     await store.wipe()
 
@@ -53,10 +53,17 @@ async def check_locking_drops_the_keys_and_keeps_the_rest(world):
 async def check_metadata_changes_without_touching_the_keys(world):
     store = world.platform.key_store
     await store.save(SessionRecord(METADATA, await account_keys(world)))
-    assert await store.update_metadata({"last_active": 5, "n": 7})
+    assert await store.update_metadata({"last_active": 5, "n": 7}, session_id="s1")
     record = await store.load()
     assert record.metadata == METADATA | {"last_active": 5, "n": 7}
     assert record.keys is not None
+
+
+async def check_another_session_s_metadata_stays_as_it_is(world):
+    store = world.platform.key_store
+    await store.save(SessionRecord(METADATA, None))
+    assert not await store.update_metadata({"n": 7}, session_id="s2")
+    assert (await store.load()).metadata == METADATA
 
 
 async def check_a_loaded_record_is_a_copy(world):
@@ -71,5 +78,5 @@ async def check_wiping_leaves_nothing(world):
     await store.save(SessionRecord(METADATA, await account_keys(world)))
     await store.wipe()
     assert await store.load() is None
-    assert not await store.update_metadata({"a": 1})
+    assert not await store.update_metadata({"a": 1}, session_id="s1")
     assert await store.load() is None

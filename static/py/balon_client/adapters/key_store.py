@@ -27,12 +27,14 @@ class BrowserKeyStore:
         self._persistent = bool(await js_storage.save(json.dumps(record.metadata), *_handles(record.keys)))
         self._memory = None if self._persistent else _copy(record)
 
-    async def update_metadata(self, changes: Mapping[str, Any]) -> bool:
-        """Merges changes into the metadata of the record that is there."""
-        if self._memory is not None:
-            self._memory.metadata.update(json.loads(json.dumps(dict(changes))))
-            return True
-        return bool(await js_storage.updateMetadata(json.dumps(dict(changes))))
+    async def update_metadata(self, changes: Mapping[str, Any], *, session_id: str) -> bool:
+        """Merges changes into the metadata of the session's record."""
+        if self._memory is None:
+            return bool(await js_storage.updateMetadata(json.dumps(dict(changes)), session_id))
+        if self._memory.metadata.get("session_id") != session_id:
+            return False
+        self._memory.metadata.update(json.loads(json.dumps(dict(changes))))
+        return True
 
     async def load(self) -> SessionRecord | None:
         """Gives the record, or None."""

@@ -83,13 +83,15 @@ export async function save(metadata, mek, idk, identity, enc) {
   return false;
 }
 
-/** Merges JSON into the metadata of the record that is there; false where there is none. */
-export async function updateMetadata(changes) {
+/** Merges JSON into the metadata of a session's record; false where there is none, or another session's. */
+export async function updateMetadata(changes, sessionId) {
   if (!(await exists())) return false;
   const updated = await withStore("readwrite", false, async (store) => {
     const record = await settled(store.get(KEY));
     if (record === undefined) return false;
-    const metadata = JSON.stringify({ ...JSON.parse(record.metadata), ...JSON.parse(changes) });
+    const known = JSON.parse(record.metadata);
+    if (known.session_id !== sessionId) return false;
+    const metadata = JSON.stringify({ ...known, ...JSON.parse(changes) });
     await settled(store.put({ ...record, metadata }, KEY));
     return true;
   });

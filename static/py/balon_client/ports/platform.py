@@ -39,11 +39,11 @@ class KeyStore(Protocol):
         becomes False. Never raises for a storage failure.
         """
 
-    async def update_metadata(self, changes: Mapping[str, Any]) -> bool:
-        """Merges top-level changes into the metadata of the record that is there, leaving keys, in one transaction.
+    async def update_metadata(self, changes: Mapping[str, Any], *, session_id: str) -> bool:
+        """Merges top-level changes into the metadata of a session's record, leaving keys, in one transaction.
 
         Returns:
-            False when there is no record (another tab signed out): nothing was written then.
+            False when there is no record of this session (another tab signed out or in): nothing was written then.
         """
 
     async def load(self) -> SessionRecord | None:
