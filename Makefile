@@ -15,7 +15,7 @@ lint: setup-test ## Style, types, import rules
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@.venv/bin/lint-imports
+	@PYTHONPATH=static/py .venv/bin/lint-imports
 
 format: setup-test ## Rewrite the sources in their one style
 	@$(PY) -m ruff check --fix .
