@@ -7,7 +7,7 @@ from rest_framework.exceptions import APIException
 class AccountError(APIException):
     """The root of the package's errors."""
 
-    status_code = status.HTTP_400_BAD_REQUEST
+    status_code: int = status.HTTP_400_BAD_REQUEST
     default_detail = "The request is not valid."
     default_code = "invalid"
 

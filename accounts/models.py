@@ -1,4 +1,4 @@
-"""Columns of accounts. What a thief of the database could guess passwords against rests sealed (accounts/sealing.py)."""
+"""Columns of accounts. What passwords could be guessed against rests sealed (accounts/sealing.py)."""
 
 import uuid
 from typing import Any, ClassVar

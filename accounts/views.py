@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import services
-from accounts.authentication import csrf_token, forget_session, plain_request, remember_session
+from accounts.authentication import csrf_token, forget_session, plain_request, remember_session, require_session
 from accounts.models import SignInSession
 from accounts.proofs import parse_proof_header
 from accounts.serializers import (
@@ -110,7 +110,7 @@ class SelfView(APIView):
     @extend_schema(operation_id="account", responses=ActiveSerializer)
     def get(self, request: Request) -> Response:
         """The session and the key records."""
-        return Response(serialize_active(request.auth, csrf_token(request)))
+        return Response(serialize_active(require_session(request), csrf_token(request)))
 
 
 def _address_of(request: Request) -> str:

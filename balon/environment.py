@@ -12,7 +12,7 @@ _LIMIT = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})\Z")
 
 
 def read_origin(text: str) -> str:
-    """Reads an origin exactly as browsers write it (RFC 6454 section 6.2): the scheme, the host, a port if not usual."""
+    """Reads an origin as browsers write it (RFC 6454 section 6.2): the scheme, the host, a port if not usual."""
     parts = urlsplit(text)
     usual = {"http": 80, "https": 443}.get(parts.scheme)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname

@@ -16,6 +16,7 @@ import structlog
 
 FIELDS = frozenset(
     {
+        "check",
         "duration_ms",
         "error",
         "event",
@@ -37,7 +38,7 @@ Event = MutableMapping[str, Any]
 
 def configure_logging(*, level: str) -> None:
     """Sends every record of every library through the filter, as one JSON line each, to standard error."""
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

@@ -56,6 +56,7 @@ _FORMS = "/admin/"
 get the next stricter policy."""
 
 Next = Callable[[HttpRequest], Any]
+"""What answers next: an awaitable answer where it is asynchronous, the answer itself where it is not."""
 
 
 @sync_and_async_middleware
@@ -93,7 +94,7 @@ def request_log(get_response: Next) -> Next:
 
         async def answer_async(request: HttpRequest) -> HttpResponse:
             started = _begin()
-            response = await get_response(request)
+            response: HttpResponse = await get_response(request)
             _log(request, response, started)
             return response
 
@@ -101,7 +102,7 @@ def request_log(get_response: Next) -> Next:
 
     def answer(request: HttpRequest) -> HttpResponse:
         started = _begin()
-        response = get_response(request)
+        response: HttpResponse = get_response(request)
         _log(request, response, started)
         return response
 

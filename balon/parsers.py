@@ -16,7 +16,7 @@ class StrictJSONParser(BaseParser):
     def parse(
         self,
         stream: Any,
-        media_type: str | None = None,
+        media_type: str | None = None,  # noqa: ARG002 - the base's signature
         parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> Any:
         """Reads the whole body."""

@@ -1,14 +1,14 @@
 """Routes of the web tier."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from accounts.views import SessionView
 from balon import problems, views
 from conversations.views import InferenceConfigView
 
-api = [
+api: list[URLPattern | URLResolver] = [
     path("session", SessionView.as_view(), name="session"),
     path("accounts", include("accounts.urls")),
     path("keys/", include("keystore.urls")),

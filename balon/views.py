@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
@@ -48,7 +49,7 @@ def _passes(name: str, check: Callable[[], Any]) -> bool:
     try:
         check()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is not ready
-        logger.warning(f"not-ready-{name}", error=type(error).__name__)
+        logger.warning("not-ready", check=name, error=type(error).__name__)
         return False
     return True
 
@@ -59,7 +60,10 @@ def _check_database() -> None:
 
 
 def _check_channel_layer() -> None:
-    async_to_sync(get_channel_layer().group_send)("readiness", {"type": "readiness"})
+    layer = get_channel_layer()
+    if layer is None:
+        raise ImproperlyConfigured("There is no channel layer.")
+    async_to_sync(layer.group_send)("readiness", {"type": "readiness"})
 
 
 _CHECKS: dict[str, Callable[[], Any]] = {

@@ -16,8 +16,9 @@ class SizedAdmin(MetadataAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
         """Leaves opaque columns in the database."""
-        rows = super().get_queryset(request)
-        return rows.defer(*self.opaque_columns).annotate(size=Length(self.opaque_columns[0]))
+        rows = super().get_queryset(request).defer(*self.opaque_columns)
+        sized: QuerySet[Model] = rows.annotate(size=Length(self.opaque_columns[0]))
+        return sized
 
     @admin.display(description="bytes", ordering="size")
     def size(self, row: Model) -> int:

@@ -7,7 +7,7 @@ from rest_framework.exceptions import APIException
 class ConversationError(APIException):
     """The root of the package's errors."""
 
-    status_code = status.HTTP_409_CONFLICT
+    status_code: int = status.HTTP_409_CONFLICT
     default_detail = "The conversation changed in the meantime."
     default_code = "conflict"
 

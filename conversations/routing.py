@@ -1,7 +1,11 @@
 """Routes of sockets."""
 
+from typing import Any
+
 from django.urls import path
 
 from conversations.consumers import BalonConsumer
 
-websocket_urlpatterns = [path("ws/v1/", BalonConsumer.as_asgi())]
+# Django's `path` takes ASGI applications at run time, though its types only know views.
+_socket: Any = BalonConsumer.as_asgi()
+websocket_urlpatterns: list[Any] = [path("ws/v1/", _socket)]

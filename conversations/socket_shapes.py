@@ -1,7 +1,7 @@
 """Wire shapes of the socket (docs/api.md): what a browser may send, and nothing else."""
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -24,7 +24,7 @@ class MalformedMessageError(Exception):
 class _RefField(serializers.Field[Any, Any, Any, Any]):
     """Whatever the browser tells its requests apart by: a short text or a whole number."""
 
-    default_error_messages = {"invalid": "A ref is a short text or a whole number."}
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "A ref is a short text or a whole number."}
 
     def to_internal_value(self, data: Any) -> str | int:
         """Takes texts of at most 64 characters and safe integers."""

@@ -31,6 +31,7 @@ from conversations.serializers import (
     serialize_stream,
 )
 from keystore.fields import to_signed
+from keystore.requesters import requester_id_of
 
 Shape = TypeVar("Shape", bound=BaseSerializer[Any])
 
@@ -45,7 +46,7 @@ class ConversationsView(APIView):
         """A page of conversations, newest activity first."""
         query = _validate(ListQuerySerializer(data=request.query_params.dict())).validated_data
         page = selectors.list_conversations(
-            requester_id=request.user.pk, after=query.get("cursor"), limit=query["limit"]
+            requester_id=requester_id_of(request), after=query.get("cursor"), limit=query["limit"]
         )
         following = None if page.last is None else serialize_cursor(page.last)
         return Response({"conversations": [serialize_conversation(view) for view in page.views], "next": following})
@@ -60,12 +61,12 @@ class ConversationsView(APIView):
         shape = _validate(CreateConversationSerializer(data=request.data))
         conversation_id = shape.validated_data["conversation_id"]
         created = services.create_conversation(
-            requester_id=request.user.pk,
+            requester_id=requester_id_of(request),
             conversation_id=conversation_id,
             roster=to_signed(shape.validated_data["roster"]),
             grant=shape.to_grant(),
         )
-        view = selectors.get_conversation(requester_id=request.user.pk, conversation_id=conversation_id)
+        view = selectors.get_conversation(requester_id=requester_id_of(request), conversation_id=conversation_id)
         return Response(serialize_conversation(view), status=_created(created))
 
 
@@ -75,13 +76,13 @@ class ConversationView(APIView):
     @extend_schema(operation_id="conversation_get", responses=ConversationSerializer)
     def get(self, request: Request, conversation_id: UUID) -> Response:
         """All that its reader needs to open it."""
-        view = selectors.get_conversation(requester_id=request.user.pk, conversation_id=conversation_id)
+        view = selectors.get_conversation(requester_id=requester_id_of(request), conversation_id=conversation_id)
         return Response(serialize_conversation(view))
 
     @extend_schema(operation_id="conversation_delete", responses={204: None})
     def delete(self, request: Request, conversation_id: UUID) -> Response:
         """Deletes it for everyone; owners only."""
-        services.delete_conversation(requester_id=request.user.pk, conversation_id=conversation_id)
+        services.delete_conversation(requester_id=requester_id_of(request), conversation_id=conversation_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -93,7 +94,7 @@ class MessagesView(APIView):
         """A page of messages, oldest first."""
         query = _validate(MessagesQuerySerializer(data=request.query_params.dict())).validated_data
         page = selectors.list_messages(
-            requester_id=request.user.pk,
+            requester_id=requester_id_of(request),
             conversation_id=conversation_id,
             before=query.get("before"),
             after=query.get("after"),
@@ -110,7 +111,7 @@ class MessagesView(APIView):
         """Appends a message; one with the id of a stream is its saved reply."""
         shape = _validate(SendMessageSerializer(data=request.data))
         position, created = services.append_message(
-            requester_id=request.user.pk, conversation_id=conversation_id, draft=shape.to_draft()
+            requester_id=requester_id_of(request), conversation_id=conversation_id, draft=shape.to_draft()
         )
         return Response({"position": position}, status=_created(created))
 
@@ -123,7 +124,7 @@ class MetaView(APIView):
         """Stores the next version."""
         shape = _validate(WriteMetaSerializer(data=request.data))
         meta = services.replace_meta(
-            requester_id=request.user.pk, conversation_id=conversation_id, draft=shape.to_draft()
+            requester_id=requester_id_of(request), conversation_id=conversation_id, draft=shape.to_draft()
         )
         return Response(serialize_meta(meta))
 
@@ -134,7 +135,7 @@ class StreamsView(APIView):
     @extend_schema(operation_id="streams_list", responses=StreamsSerializer)
     def get(self, request: Request, conversation_id: UUID) -> Response:
         """Those whose reply is not saved yet."""
-        streams = selectors.list_streams(requester_id=request.user.pk, conversation_id=conversation_id)
+        streams = selectors.list_streams(requester_id=requester_id_of(request), conversation_id=conversation_id)
         return Response({"streams": [serialize_stream(stream) for stream in streams]})
 
 

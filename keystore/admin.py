@@ -8,7 +8,6 @@ from django.http import HttpRequest
 
 from keystore.models import Grant, KeyBundle, Keyring, Membership, RosterEntry
 
-
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Model]
 else:

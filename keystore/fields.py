@@ -1,6 +1,6 @@
 """Strict fields of the wire (docs/api.md): one canonical text for each value, sizes checked, nothing unknown let in."""
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
@@ -22,7 +22,7 @@ MAX_STATEMENT_SIZE = 4096
 class BytesField(serializers.Field[bytes, str, str, Any]):
     """Bytes as canonical base64url without padding, of `min_size` to `max_size` bytes."""
 
-    default_error_messages = {
+    default_error_messages: ClassVar[dict[str, Any]] = {
         "encoding": "This is not canonical base64url without padding.",
         "size": "This does not have the right number of bytes.",
     }
@@ -62,7 +62,7 @@ class EnvelopeField(BytesField):
     `plain_min` and `plain_max` bound the plaintext, with its padding where the kind is padded.
     """
 
-    default_error_messages = {"envelope": "This is not an envelope of the expected kind."}
+    default_error_messages: ClassVar[dict[str, Any]] = {"envelope": "This is not an envelope of the expected kind."}
 
     def __init__(self, kind: Kind, *, plain_min: int, plain_max: int, **kwargs: Any) -> None:
         self.kind = kind
@@ -84,7 +84,7 @@ class EnvelopeField(BytesField):
 class IdField(serializers.Field[UUID, str, str, Any]):
     """A UUID in lower case with dashes; `version` restricts which."""
 
-    default_error_messages = {"invalid": "This is not a UUID in canonical form."}
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "This is not a UUID in canonical form."}
 
     def __init__(self, *, version: int | None = None, **kwargs: Any) -> None:
         self.version = version
@@ -109,7 +109,7 @@ class IdField(serializers.Field[UUID, str, str, Any]):
 class CountField(serializers.Field[int, int, int, Any]):
     """A whole number from `least` up to JavaScript's largest exact one; no floats, texts or booleans."""
 
-    default_error_messages = {"invalid": "This is not a whole number in the allowed range."}
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "This is not a whole number in the allowed range."}
 
     def __init__(self, *, least: int = 0, **kwargs: Any) -> None:
         self.least = least
@@ -129,7 +129,7 @@ class CountField(serializers.Field[int, int, int, Any]):
 class StrictSerializer(serializers.Serializer[Any]):
     """A shape that refuses members it does not know."""
 
-    default_error_messages = {"unknown": "A member is not known here."}
+    default_error_messages: ClassVar[dict[str, Any]] = {"unknown": "A member is not known here."}
 
     def to_internal_value(self, data: Any) -> Any:
         """Checks for unknown members first."""

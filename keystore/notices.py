@@ -46,4 +46,6 @@ def notice_event(what: str, conversation_id: UUID | None) -> dict[str, Any]:
 
 
 def _send(group: str, event: dict[str, Any]) -> None:
-    async_to_sync(get_channel_layer().group_send)(group, event)
+    layer = get_channel_layer()
+    if layer is not None:
+        async_to_sync(layer.group_send)(group, event)

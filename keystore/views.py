@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from keystore import selectors, services
+from keystore.requesters import requester_id_of
 from keystore.serializers import (
     KeyringSerializer,
     UserKeysSerializer,
@@ -23,7 +24,7 @@ class UserKeysView(APIView):
     @extend_schema(operation_id="keys_of_user", responses=UserKeysSerializer)
     def get(self, request: Request, user_id: UUID) -> Response:
         """The signed bundle of oneself or of a person one shares a conversation with."""
-        bundle = selectors.get_visible_bundle(requester_id=request.user.pk, user_id=user_id)
+        bundle = selectors.get_visible_bundle(requester_id=requester_id_of(request), user_id=user_id)
         return Response(serialize_user_keys(bundle))
 
 
@@ -33,7 +34,7 @@ class KeyringView(APIView):
     @extend_schema(operation_id="keyring_get", responses=KeyringSerializer)
     def get(self, request: Request) -> Response:
         """The newest keyring."""
-        return Response(serialize_keyring(selectors.get_keyring(request.user.pk)))
+        return Response(serialize_keyring(selectors.get_keyring(requester_id_of(request))))
 
     @extend_schema(operation_id="keyring_put", request=KeyringSerializer, responses=VersionSerializer)
     def put(self, request: Request) -> Response:
@@ -41,5 +42,5 @@ class KeyringView(APIView):
         shape = KeyringSerializer(data=request.data)
         shape.is_valid(raise_exception=True)
         draft = shape.validated_data
-        services.replace_keyring(user_id=request.user.pk, version=draft["version"], envelope=draft["envelope"])
+        services.replace_keyring(user_id=requester_id_of(request), version=draft["version"], envelope=draft["envelope"])
         return Response({"version": draft["version"]})

@@ -57,10 +57,10 @@ def start_postgres() -> str:
     if as_user:
         shutil.chown(folder, "postgres", "postgres")
     cluster = folder / "cluster"
-    make = [POSTGRES_BINARIES / "initdb", "-D", cluster, "-U", "balon", "--auth=trust", "--no-sync", "--encoding=UTF8"]
+    make = [_postgres("initdb"), "-D", str(cluster), "-U", "balon", "--auth=trust", "--no-sync", "--encoding=UTF8"]
     subprocess.run([*as_user, *make], check=True, stdout=subprocess.DEVNULL, cwd=folder)
     options = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
-    serve = [POSTGRES_BINARIES / "postgres", "-D", cluster, "-p", str(port), "-h", "127.0.0.1", "-k", folder, *options]
+    serve = [_postgres("postgres"), "-D", str(cluster), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder), *options]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*as_user, *serve], stdout=log, stderr=log, cwd=folder)
     atexit.register(_end, process, folder)
@@ -71,11 +71,15 @@ def start_postgres() -> str:
 
 def _wait_until_ready(port: int) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
-    ready = [POSTGRES_BINARIES / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-q"]
+    ready = [_postgres("pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
     while subprocess.run(ready, check=False).returncode:
         if time.monotonic() > deadline:
             raise RuntimeError("PostgreSQL does not become ready.")
         time.sleep(0.05)
+
+
+def _postgres(program: str) -> str:
+    return str(POSTGRES_BINARIES / program)
 
 
 def _make_folder(name: str) -> Path:

@@ -1,7 +1,7 @@
 """Frame logs in Redis Streams, for any number of processes.
 
-Frame `n` is the entry `n + 1`-0 of the stream of its log, and an entry with a reason ends it. A lease, kept alive by the
-writer, tells a slow model from a writer that died: who finds the lease gone and no end writes the end `cut`. Each
+Frame `n` is the entry `n + 1`-0 of the stream of its log, and an entry with a reason ends it. A lease, kept alive by
+the writer, tells a slow model from a writer that died: who finds the lease gone and no end writes the end `cut`. Each
 process reads each log that it follows with one XREAD, into a copy in memory that all its readers share.
 """
 
@@ -122,7 +122,7 @@ class RedisFrameLog:
                 await asyncio.sleep(_RETRY_S)
 
     async def _copy_next(self, stream_id: UUID, log: MemoryLog, last_id: bytes | str) -> bytes | str:
-        answer = await self._redis.xread({_frames_key(stream_id): last_id}, count=_READ_COUNT, block=_BLOCK_MS)
+        answer: Any = await self._redis.xread({_frames_key(stream_id): last_id}, count=_READ_COUNT, block=_BLOCK_MS)
         entries: list[tuple[bytes, dict[bytes, bytes]]] = answer[0][1] if answer else []
         if not entries:
             await self._end_if_abandoned(stream_id, len(log.frames))
