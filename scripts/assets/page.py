@@ -1,12 +1,13 @@
 """The page's half: modules and style, bundled by esbuild, with the names and hashes of the Python half baked in."""
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from scripts import nodejs
-from scripts.assets.plan import ROOT, STEPS, Build, integrity, locked_version
+from scripts.assets.plan import ROOT, STEPS, Build, Plan, files_under, integrity, locked_version
 
 BUNDLED_PACKAGES = ("esbuild", "pyodide", "@pyscript/core", "polyscript")
 PYSCRIPT_ENTRY = "@pyscript/core/src/core.js"
@@ -17,13 +18,26 @@ def build(build: Build) -> None:
     plan = build.plan
     python = json.dumps([build.parts["engine"], build.parts["client"]])
     scripts = [STEPS / "bundle.mjs", STEPS / "page.py", ROOT / "package-lock.json", ROOT / "static" / "js"]
-    if build.is_current("page", [*scripts, plan.entry.parent, plan.style.parent], python):
+    if build.is_current("page", [*scripts, plan.entry.parent, plan.style.parent, plan.images], python):
         return
     print("balon: Bundling the page …", flush=True)
     outputs = _bundle(build)
     files = {name: integrity(plan.out / name) for name in outputs if not name.endswith((".map", ".LEGAL.txt"))}
     extras = {name: "" for name in outputs if name not in files}
-    build.parts["page"] = {"files": {**files, **extras}, **_links(outputs, files)}
+    links, images = _links(outputs, files), _copy_images(plan)
+    files |= {name: integrity(plan.out / name) for name in images.values()}
+    build.parts["page"] = {**links, "files": {**files, **extras}, "entries": {**links["entries"], **images}}
+
+
+def _copy_images(plan: Plan) -> dict[str, str]:
+    """Copy the images that the shell names; return their names there and in the build, which hold a hash."""
+    copied = {}
+    for path in files_under([plan.images]):
+        content = path.read_bytes()
+        name = f"{path.stem}-{hashlib.sha256(content).hexdigest()[:8].upper()}{path.suffix}"
+        (plan.out / name).write_bytes(content)
+        copied[f"img/{path.name}"] = name
+    return copied
 
 
 def _bundle(build: Build) -> dict[str, Any]:

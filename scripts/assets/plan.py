@@ -20,6 +20,7 @@ class Plan:
     out: Path = ROOT / "static" / "dist"
     entry: Path = ROOT / "static" / "js" / "app.js"
     style: Path = ROOT / "static" / "css" / "app.css"
+    images: Path = ROOT / "static" / "img"
     client: Path = ROOT / "static" / "py"
     main: Path = ROOT / "static" / "py" / "main.py"
     cache: Path = ROOT / "var" / "assets"
