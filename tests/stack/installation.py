@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -26,6 +27,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def procfile(name: str) -> list[str]:
+    """The command of one process, as production runs it."""
+    lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines() if line)
+    return shlex.split(lines[name])
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -84,13 +91,12 @@ class Installation:
 
     def start_web(self) -> None:
         """Starts Daphne and waits for its health page."""
-        command = ["daphne", "--bind", "127.0.0.1", "--port", str(self.port), "--no-server-name"]
-        self._start("web", [*command, "--application-close-timeout", "5", "balon.asgi:application"])
+        self._start("web", procfile("web"))
         wait_for(f"http://127.0.0.1:{self.port}/healthz", self.processes["web"], self.log("web"))
 
     def start_gateway(self) -> None:
         """Starts the gateway and waits until its model answers."""
-        self._start("gateway", ["-m", "inference"])
+        self._start("gateway", procfile("gateway"))
         wait_for(f"http://127.0.0.1:{self.gateway_port}/readyz", self.processes["gateway"], self.log("gateway"))
 
     def stop(self, name: str) -> None:
@@ -118,11 +124,10 @@ class Installation:
 
     def _start(self, name: str, arguments: list[str]) -> None:
         program = Path(sys.executable)
-        prefix = [str(program)] if arguments[0] == "-m" else []
         path = self.log(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         environment = {**self.environment, "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
         with path.open("ab") as output:
             self.processes[name] = subprocess.Popen(
-                prefix + arguments, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
+                [part.replace("$PORT", str(self.port)) for part in arguments], cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
             )
