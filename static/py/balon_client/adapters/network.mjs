@@ -30,8 +30,10 @@ class Inbox {
 /** One request; gives { status, contentType, retryAfter, body }, or undefined without an answer in time. */
 export async function request(method, path, headers, body, timeoutMs) {
   try {
+    // A worker made from a blob has no base address that a path could be relative to.
+    const url = new URL(path, location.origin);
     // The mode stays "cors": in "same-origin" mode the page's Referrer-Policy would make the Origin header null.
-    const answer = await fetch(path, {
+    const answer = await fetch(url, {
       method,
       headers: JSON.parse(headers),
       body,
