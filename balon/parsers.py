@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
@@ -19,11 +21,17 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,  # noqa: ARG002 - the base's signature
         parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> Any:
-        """Reads the whole body."""
+        """Reads the whole body, if it is within the limit.
+
+        Raises:
+            RequestDataTooBig: It is not. Django itself only looks at bodies that it reads as a whole.
+            ParseError: It is not JSON.
+        """
+        body = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+        if len(body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise RequestDataTooBig("The body is too large.")
         try:
-            return json.loads(
-                stream.read().decode(), parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated_names
-            )
+            return json.loads(body.decode(), parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated_names)
         except (ValueError, RecursionError) as error:
             raise ParseError("The body is not valid JSON.") from error
 
