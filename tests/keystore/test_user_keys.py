@@ -4,22 +4,10 @@ import uuid
 
 import pytest
 
-from keystore.models import Membership
 from tests.browsers import Browser
-from tests.keys import public_bytes
+from tests.people import admit
 
 pytestmark = pytest.mark.django_db
-
-
-def admit(person: Browser, conversation_id: str, role: str = "member") -> None:
-    """Puts a person on a roster by the row: invitations are not the matter here."""
-    Membership.objects.create(
-        conversation_id=conversation_id,
-        user_id=person.keys.user_id,
-        idk_pub=public_bytes(person.keys.idk),
-        rsa_kid=person.keys.rsa_kid,
-        role=role,
-    )
 
 
 def test_alice_gets_her_own(alice: Browser):
