@@ -52,17 +52,17 @@ async def check_password_gives_kek_and_login_key(world):
 
 async def check_login_key_signs_the_proofs(world):
     keys = await _derive(world)
-    fields = dict(
-        origin=KAT["login"]["origin"],
-        login=LOGIN,
-        user_id=ALICE,
-        challenge_id=UUID(KAT["login"]["challenge_id"]),
-        challenge=octets("login", "challenge"),
-        client_nonce=octets("login", "client_nonce"),
-        kdf="PBKDF2-SHA256",
-        iterations=KAT["password"]["n"],
-        salt=SALT,
-    )
+    fields = {
+        "origin": KAT["login"]["origin"],
+        "login": LOGIN,
+        "user_id": ALICE,
+        "challenge_id": UUID(KAT["login"]["challenge_id"]),
+        "challenge": octets("login", "challenge"),
+        "client_nonce": octets("login", "client_nonce"),
+        "kdf": "PBKDF2-SHA256",
+        "iterations": KAT["password"]["n"],
+        "salt": SALT,
+    }
     body = KAT["login"]["change_password_body"].encode()
     login = AuthTranscript(action=AuthAction.LOGIN, **fields).serialize()
     change = AuthTranscript(action=AuthAction.CHANGE_PASSWORD, body=body, **fields).serialize()

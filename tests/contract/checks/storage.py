@@ -5,7 +5,13 @@ from balon.protocol.envelope import Kind
 from balon_client.ports import AccountKeys, SessionRecord
 from tests.protocol.kat import ALICE, ENVELOPES, octets
 
-METADATA = {"session_id": "s1", "user_id": str(ALICE), "login": "alice", "n": 600_000, "nested": {"last": [1, None, "é"]}}
+METADATA = {
+    "session_id": "s1",
+    "user_id": str(ALICE),
+    "login": "alice",
+    "n": 600_000,
+    "nested": {"last": [1, None, "é"]},
+}
 
 
 async def account_keys(world):

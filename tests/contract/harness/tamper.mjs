@@ -49,16 +49,15 @@ export function breakStorage(how) {
     });
   } else {
     const spoil = (record) => (how === "lose" ? undefined : record && { ...record, mek: null, idk: null, enc: null });
-    replace(IDBRequest.prototype, "onsuccess", (value) => value);
-    const { get } = Object.getOwnPropertyDescriptor(IDBRequest.prototype, "result");
+    const descriptor = Object.getOwnPropertyDescriptor(IDBRequest.prototype, "result");
     Object.defineProperty(IDBRequest.prototype, "result", {
       configurable: true,
       get() {
-        const result = get.call(this);
+        const result = descriptor.get.call(this);
         return this.source instanceof IDBObjectStore && result?.metadata ? spoil(result) : result;
       },
     });
-    undo.push(() => Object.defineProperty(IDBRequest.prototype, "result", { configurable: true, get }));
+    undo.push(() => Object.defineProperty(IDBRequest.prototype, "result", descriptor));
   }
 }
 

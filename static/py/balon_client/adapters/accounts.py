@@ -5,7 +5,7 @@ from typing import Any
 from balon.protocol.contexts import recovery_seed_info
 from balon.protocol.recovery import encode_recovery_code, hash_recovery_salt
 from balon.protocol.types import Envelope, PublicKey
-from balon_client.adapters.javascript import js_bytes, js_crypto, js_pack, refusing, take_bytes, take_pack
+from balon_client.adapters.javascript import js_bytes, js_crypto, js_pack, refusals, refusing, take_bytes, take_pack
 from balon_client.ports import (
     AccountKeys,
     AccountPublicKeys,
@@ -21,7 +21,8 @@ class BrowserGeneration:
     """Account keys from the moment their generation starts until they are sealed or dropped."""
 
     def __init__(self) -> None:
-        self._js = js_crypto.generateAccountKeys()
+        with refusals():
+            self._js = js_crypto.generateAccountKeys()
 
     async def public_keys(self) -> AccountPublicKeys:
         """Waits for the keys and gives their public halves."""

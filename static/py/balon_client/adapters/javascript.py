@@ -5,7 +5,8 @@ The worker registers `browser.mjs` as the Python module `balon_browser` before t
 Content-Security-Policy allows.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import balon_browser  # type: ignore[import-not-found]
@@ -67,8 +68,20 @@ async def refusing(promise: Awaitable[Any]) -> Any:
         ClientError: The refusal's.
         JsException: Anything else, a defect.
     """
-    try:
+    with refusals():
         return await promise
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turns a refusal of our JavaScript into the client's error, for calls that answer at once.
+
+    Raises:
+        ClientError: The refusal's.
+        JsException: Anything else, a defect.
+    """
+    try:
+        yield
     except JsException as error:
         refusal = _refusal_of(error)
         if refusal is None:

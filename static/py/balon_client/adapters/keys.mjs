@@ -6,6 +6,7 @@ import {
   USAGES,
   concat,
   drawRandom,
+  equalInConstantTime,
   hkdfBits,
   importHkdf,
   importRoot,
@@ -98,7 +99,9 @@ export async function openDecryption(root, ctx, sealed, spki) {
     const probe = drawRandom();
     const locked = await subtle.encrypt(RSA_OAEP, await importEncryption(spki), probe);
     const back = new Uint8Array(await subtle.decrypt(RSA_OAEP, key, locked));
-    return back.length === 32 && back.every((octet, index) => octet === probe[index]);
+    const matches = equalInConstantTime(back, probe);
+    zero(back);
+    return matches;
   });
   return key;
 }
