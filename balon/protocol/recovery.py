@@ -12,7 +12,10 @@ from balon.protocol.encoding import (
     encode_context,
     parse_context,
 )
-from balon.protocol.errors import DamagedRecoveryKitError, EncodingError, RecoveryKitError
+from balon.protocol.envelope import Kind, parse_envelope
+from balon.protocol.errors import DamagedRecoveryKitError, EncodingError, EnvelopeError, RecoveryKitError
+from balon.protocol.password import SALT_SIZE
+from balon.protocol.statements import PUBLIC_KEY_SIZE
 from balon.protocol.types import Envelope
 
 CREDENTIAL_PREFIX = "BALON-RECOVERY-1."
@@ -82,7 +85,7 @@ def decode_recovery_code(text: str) -> bytes:
 
 
 def _code_check(code: bytes) -> str:
-    digest = hashlib.sha256(encode_context("rec-check", code)).digest()
+    digest = hashlib.sha256(encode_context("rc-check", code)).digest()
     return _ALPHABET[digest[0] >> 3] + _ALPHABET[(digest[0] << 2 | digest[1] >> 6) & 31]
 
 
@@ -105,7 +108,7 @@ def parse_credential(text: str) -> RecoveryCredential:
     """Reads a credential; white space around and inside it, as mail programs add it, is taken out.
 
     Raises:
-        RecoveryKitError: No credential of version 1.
+        RecoveryKitError: No credential of version 1, or one whose fields have impossible sizes.
         DamagedRecoveryKitError: One that was cut or changed.
     """
     compact = "".join(text.split())
@@ -126,4 +129,11 @@ def _checked(raw: bytes) -> bytes:
 
 def _credential_of(kit: bytes) -> RecoveryCredential:
     fields = cast("tuple[UUID, UUID, str, int, bytes, Envelope, bytes]", tuple(parse_context("kit", _KIT_FIELDS, kit)))
-    return RecoveryCredential(*fields)
+    credential = RecoveryCredential(*fields)
+    if (len(credential.rec_salt), len(credential.idk_pub)) != (SALT_SIZE, PUBLIC_KEY_SIZE):
+        raise RecoveryKitError("A field of the recovery credential has the wrong size.")
+    try:
+        parse_envelope(Kind.RECOVERY, credential.rec_env)
+    except EnvelopeError as error:
+        raise RecoveryKitError("The recovery credential holds no sealed keys.") from error
+    return credential
