@@ -55,7 +55,7 @@ def test_the_form_is_usable_in_half_a_second_and_before_the_worker(open_page: Op
 
 def test_the_password_goes_to_the_worker_as_nfkc(open_page: OpenPage) -> None:
     page = open_page()
-    sign_in(page, "ﬁve ｗords ①  ")
+    sign_in(page, "\ufb01ve \uff57ords \u2460  ")
     assert expect_calls(page, "sign_in", 1) == [["alice", "five words 1  "]]
 
 

@@ -116,6 +116,12 @@ class Message extends Element {
     `;
   }
 
+  /** Text that is shown though nobody vouches for it. What is withheld is an alarm of the conversation already. */
+  get #isDoubtful() {
+    const { finish, state, text } = this.message;
+    return text !== null && state === "saved" && !FINISHES[finish];
+  }
+
   get #notes() {
     const { finish, mark, state, author } = this.message;
     const note = state === "failed" ? (author.kind === "assistant" ? FINISHES.error : "Not sent.") : FINISHES[finish];
@@ -123,7 +129,7 @@ class Message extends Element {
       ${note ? html`<p class="finish">${note}</p>` : nothing}
       ${
         mark
-          ? html`<div class="message-mark" role="note">
+          ? html`<div class="message-mark" role=${this.#isDoubtful ? "alert" : "note"}>
               ${warning}
               <p><strong>${mark.title}</strong> ${mark.detail}</p>
             </div>`

@@ -45,7 +45,8 @@ class Messages extends Element {
     return this.querySelector(".log");
   }
 
-  firstUpdated() {
+  /** Made with the first update and again after a move in the document, which disconnects. */
+  #keep() {
     this.#keeper = new ScrollKeeper(this.#log, this.querySelector(".log-content"), (away) => (this.away = away));
     this.#top = new IntersectionObserver((entries) => entries.at(-1).isIntersecting && this.thread?.loadOlder(), {
       root: this.#log,
@@ -54,6 +55,8 @@ class Messages extends Element {
   }
 
   updated() {
+    if (!this.isConnected) return; // an update that was under way when the view went
+    if (!this.#keeper) this.#keep();
     const { thread } = this;
     if (thread !== this.#shown && (thread?.state === "ready" || thread?.state === "new")) this.#open();
     else this.#keeper.after();

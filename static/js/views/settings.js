@@ -12,6 +12,11 @@ class Settings extends Element {
   static topics = ["preferences", "session"];
   static properties = { problem: { state: true }, saved: { state: true } };
 
+  /** Settings open inside the chat, so it is they who take the focus. */
+  firstUpdated() {
+    this.querySelector("h1").focus({ preventScroll: true });
+  }
+
   async #idle({ target }) {
     this.problem = this.saved = null;
     try {
@@ -46,7 +51,7 @@ class Settings extends Element {
         >
           ${menu}
         </button>
-        <h1 class="bar-title" tabindex="-1" data-autofocus>Settings</h1>
+        <h1 class="bar-title" tabindex="-1">Settings</h1>
         <a class="button small" href=${conversationPath(store.thread?.id)} data-route>Done</a>
       </header>
       <div class="settings" tabindex="0" role="region" aria-label="Settings">
