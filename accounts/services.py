@@ -1,5 +1,6 @@
 """Writes of accounts and sessions."""
 
+import hmac
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -77,7 +78,7 @@ def sign_up(*, draft: SignUp, proof: Proof, body: bytes, address: str) -> SignIn
     count_attempt("sign-up", address.encode(), Limit(*settings.BALON_LIMIT_ADDRESS))
     _verify_policy(draft)
     challenge = spend_challenge(proof.challenge_id)
-    if challenge is not None and challenge.login_tag != hash_login(draft.subject.login):
+    if challenge is not None and not hmac.compare_digest(challenge.login_tag, hash_login(draft.subject.login)):
         challenge = None
     verify_proof(
         action=AuthAction.SIGN_UP,

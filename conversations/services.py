@@ -186,13 +186,17 @@ def replace_meta(*, requester_id: UUID, conversation_id: UUID, draft: MetaDraft)
         statement = meta_statement(conversation_id, draft.epoch, draft.meta_version, draft.envelope)
         verify_signature(standing.idk_pub, Signed(statement, draft.signature))
         stored = Meta.objects.filter(pk=conversation_id).first()
-        if stored and stored.meta_version == draft.meta_version and stored.envelope == draft.envelope:
+        if stored and _is_same_meta(stored, draft):
             return stored
         if draft.epoch != conversation.epoch:
             raise EpochConflictError
         if draft.meta_version != (stored.meta_version if stored else 0) + 1:
             raise VersionConflictError
         return _store_meta(conversation_id, requester_id, draft)
+
+
+def _is_same_meta(stored: Meta, draft: MetaDraft) -> bool:
+    return stored.meta_version == draft.meta_version and hmac.compare_digest(stored.envelope, draft.envelope)
 
 
 def _store_meta(conversation_id: UUID, author_id: UUID, draft: MetaDraft) -> Meta:

@@ -156,7 +156,7 @@ def _verify_self_grant(grant: GrantDraft, *, entry: statements.RosterEntry, owne
         grantor_id=owner.user_id,
         roster_hash=entry.hash,
     )
-    if grant.signed.statement != expected.serialize():
+    if not hmac.compare_digest(grant.signed.statement, expected.serialize()):
         raise InvalidStatementError("The grant does not follow from the roster and the keys on record.")
     verify_signature(owner.idk_pub, grant.signed)
 
