@@ -8,6 +8,7 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from asgiref.testing import ApplicationCommunicator
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
@@ -27,6 +28,13 @@ TIMEOUT_S = 10
 def calling(function: Callable[..., Any], *args: Any) -> Any:
     """Runs a request or a query as the server does: apart from the event loop."""
     return function(*args)
+
+
+class _Communicator(WebsocketCommunicator):
+    """Channels' own leaves database connections open, for tests inside a transaction; sockets here have threads."""
+
+    send_input = ApplicationCommunicator.send_input
+    receive_output = ApplicationCommunicator.receive_output
 
 
 class Socket:
@@ -100,7 +108,7 @@ def knock(browser: Browser | None, origin: str | None = ORIGIN) -> WebsocketComm
     if browser is not None:
         cookie = browser.client.cookies[settings.SESSION_COOKIE_NAME]
         headers.append((b"cookie", f"{cookie.key}={cookie.value}".encode()))
-    return WebsocketCommunicator(application, "/ws/v1/", headers=headers)
+    return _Communicator(application, "/ws/v1/", headers=headers)
 
 
 @asynccontextmanager

@@ -34,6 +34,7 @@ async def test_tells_a_visitor_and_closes():
     assert await communicator.receive_json_from() == {"type": "session-ended", "reason": "none"}
     event = await communicator.receive_output()
     assert (event["type"], event["code"]) == ("websocket.close", 4401)
+    await communicator.disconnect()
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,7 @@ async def test_tells_a_visitor_and_closes():
 async def test_refuses_another_origin(alice: Browser, origin: str | None):
     communicator = knock(alice, origin)
     assert not (await communicator.connect())[0]
+    await communicator.disconnect()
 
 
 @pytest.mark.parametrize("end", ["logout", "deleted", "account version", "closed account", "expired"])
