@@ -64,6 +64,7 @@ class Installation:
         """The environment of every process of this installation."""
         local = local_environment(self.folder, self.port)
         own = {
+            "DJANGO_SETTINGS_MODULE": "balon.settings",
             "PORT": str(self.port),
             "BALON_ORIGIN": self.origin,
             "BALON_VAR": str(self.folder),

@@ -11,7 +11,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,13 +80,19 @@ class Wiretap:
         self.sockets_down = False
         self._sockets: set[WebSocket] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._client: httpx.AsyncClient | None = None
+        self._passing_on: httpx.AsyncClient
         routes = [
             WebSocketRoute("/{path:path}", self._websocket),
             Route("/{path:path}", self._http, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]),
         ]
         config = uvicorn.Config(
-            Starlette(routes=routes), host="127.0.0.1", port=port, log_level="warning", ws="websockets-sansio"
+            Starlette(routes=routes, lifespan=self._lifespan),
+            host="127.0.0.1",
+            port=port,
+            log_level="critical",
+            loop="asyncio",
+            ws="websockets-sansio",
+            timeout_graceful_shutdown=3,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -99,10 +105,10 @@ class Wiretap:
             time.sleep(0.01)
 
     def close(self) -> None:
-        """Stops."""
+        """Drops what is open and stops."""
+        self.cut_sockets(stay_down=True)
         self._server.should_exit = True
-        self._server.force_exit = True
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=10)
 
     def forget(self) -> None:
         """Goes back to honesty and drops the records."""
@@ -142,15 +148,19 @@ class Wiretap:
             parts += [each.answer_headers.encode(), each.answer]
         return b"\n".join(parts)
 
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        async with httpx.AsyncClient(timeout=60, trust_env=False) as self._passing_on:
+            yield
+
     async def _http(self, request: Request) -> Response:
         self._loop = asyncio.get_running_loop()
         body = await request.body()
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         headers = [(name, value) for name, value in request.headers.items() if name not in {"host", "accept-encoding"}]
         headers.append(("host", f"localhost:{self.port}"))
-        self._client = self._client or httpx.AsyncClient(timeout=60, trust_env=False)
         url = f"http://{self.upstream}{path}"
-        answer = await self._client.request(request.method, url, headers=headers, content=body)
+        answer = await self._passing_on.request(request.method, url, headers=headers, content=body)
         content = self._rewrite(request.method, request.url.path, answer.content)
         self.exchanges.append(
             Exchange(request.method, path, str(headers), body, answer.status_code, str(answer.headers), content)
