@@ -52,6 +52,61 @@ async def check_no_handle_can_be_exported_or_does_more_than_it_must(world):
         assert seen["usages"] == EXPECTED[seen["algorithm"]], seen
 
 
+ALLOWED = {
+    # Roots and what is derived from them.
+    ("importKey raw", "PBKDF2", False, ("deriveBits",)),
+    ("importKey raw", "HKDF", False, ("deriveBits", "deriveKey")),
+    ("deriveKey", "AES-GCM", False, ("encrypt",)),
+    ("deriveKey", "AES-GCM", False, ("decrypt",)),
+    # The identity and login keys; once extractable for a moment, to learn the public key of a seed (section 2).
+    ("importKey pkcs8", "Ed25519", False, ("sign",)),
+    ("importKey pkcs8", "Ed25519", True, ("sign",)),
+    ("importKey raw", "Ed25519", False, ("verify",)),
+    # RSA-4096: extractable while it is being sealed (section 4), never as it is opened.
+    ("generateKey", "RSA-OAEP", True, ("decrypt", "encrypt", "unwrapKey")),
+    ("importKey pkcs8", "RSA-OAEP", False, ("decrypt", "unwrapKey")),
+    ("importKey spki", "RSA-OAEP", False, ("encrypt",)),
+    # HPKE.
+    ("generateKey", "X25519", False, ("deriveBits",)),
+    ("importKey raw", "X25519", False, ()),
+    ("importKey raw", "HMAC", False, ("sign",)),
+    ("importKey raw", "AES-GCM", False, ("encrypt",)),
+}
+
+
+async def check_webcrypto_makes_no_key_with_more_uses_than_these(world):
+    """Everything the client does with keys, seen from WebCrypto: the exact list, so that a new use shows (A19)."""
+    crypto = world.platform.crypto
+    balon_tamper.watchHandles()
+    try:
+        handles = await _every_handle(world)
+        await _use_them(crypto, handles)
+        seen = {(how, name, extractable, tuple(usages)) for how, name, extractable, usages in _made()}
+    finally:
+        balon_tamper.restore()
+    assert seen == ALLOWED, seen ^ ALLOWED
+
+
+def _made():
+    return json.loads(balon_tamper.madeHandles())
+
+
+async def _use_them(crypto, handles):
+    kek, login_key = handles[0], handles[1]
+    signature = await crypto.sign(login_key, b"statement")
+    await crypto.verify_many([(login_key.public, b"statement", signature)])
+    [envelope] = await crypto.seal_many(kek, Kind.MESSAGE, [(b"c", b"one")])
+    await crypto.open_many(kek, Kind.MESSAGE, [(b"c", envelope)])
+    await crypto.encapsulate_request(octets("inference", "gateway_public"), b"info", b"request")
+
+
+async def check_an_rsa_key_signs_nothing(world):
+    """RSA is for OAEP alone: WebCrypto makes no other use of the handle, nor a handle for both (A19)."""
+    enc = (await _every_handle(world))[4]
+    assert await balon_tamper.refusesToSign(enc.native)
+    assert await balon_tamper.refusesSigningRsa()
+
+
 async def check_every_buffer_with_a_key_is_zeroed(world):
     balon_tamper.watchSecrets()
     try:

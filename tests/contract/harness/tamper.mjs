@@ -84,6 +84,45 @@ export async function plantRecord(metadata, weakness) {
   request.result.close();
 }
 
+const made = [];
+const nameOf = (algorithm) => algorithm.name ?? algorithm;
+
+/** Writes down every key that WebCrypto is asked to make: [how, algorithm, extractable, usages]. */
+export function watchHandles() {
+  made.length = 0;
+  const watch = (method, read) =>
+    replace(
+      SubtleCrypto.prototype,
+      method,
+      (original) =>
+        function (...parameters) {
+          const [how, algorithm, extractable, usages] = read(...parameters);
+          made.push([`${method}${how}`, nameOf(algorithm), extractable, [...usages].sort()]);
+          return original.apply(this, parameters);
+        },
+    );
+  watch("importKey", (format, _, algorithm, extractable, usages) => [` ${format}`, algorithm, extractable, usages]);
+  watch("generateKey", (algorithm, extractable, usages) => ["", algorithm, extractable, usages]);
+  watch("deriveKey", (_, __, algorithm, extractable, usages) => ["", algorithm, extractable, usages]);
+  watch("unwrapKey", (...all) => ["", all[4], all[5], all[6]]);
+}
+
+export const madeHandles = () => JSON.stringify(made);
+
+/** Whether an RSA handle refuses to sign, in each of the ways there are. */
+export async function refusesToSign(key) {
+  const ways = ["RSA-PSS", "RSASSA-PKCS1-v1_5", "RSA-OAEP"].map((name) => ({ name, saltLength: 32 }));
+  const outcomes = await Promise.allSettled(ways.map((way) => crypto.subtle.sign(way, key, new Uint8Array(32))));
+  return outcomes.every(({ status }) => status === "rejected");
+}
+
+/** Whether WebCrypto refuses to make an RSA-OAEP key that signs. */
+export async function refusesSigningRsa() {
+  const rsa = { name: "RSA-OAEP", hash: "SHA-256", modulusLength: 2048, publicExponent: Uint8Array.of(1, 0, 1) };
+  const [{ status, reason }] = await Promise.allSettled([crypto.subtle.generateKey(rsa, false, ["decrypt", "sign"])]);
+  return status === "rejected" && reason.name === "SyntaxError";
+}
+
 const SECRET_INFO = /balon\/v1\/(kek|login-seed|rec-seed)/;
 const secrets = [];
 
