@@ -5,6 +5,8 @@ Runs under the system's Python. Every step leaves a stamp behind when it is comp
 where it was, and a complete one takes a moment.
 """
 
+from __future__ import annotations  # so that older Pythons come as far as the sentence that names the newer one
+
 import argparse
 import hashlib
 import importlib.util
@@ -12,8 +14,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -80,7 +85,7 @@ def install_packages(lock: Path) -> None:
     if is_done(lock.name, [lock]):
         return
     say(f"Installing the Python packages of {lock.name}")
-    command = [PYTHON, "-m", "uv", "pip", "install", "--quiet", "--require-hashes"]
+    command: list[str | Path] = [PYTHON, "-m", "uv", "pip", "install", "--quiet", "--require-hashes"]
     run([*command, "--python", PYTHON, "--requirement", lock])
     mark_done(lock.name, [lock])
 
@@ -105,7 +110,7 @@ def digest(inputs: Iterable[Path]) -> str:
     return combined.hexdigest()
 
 
-def run(command: list[str | Path]) -> None:
+def run(command: Sequence[str | Path]) -> None:
     """Runs a command in the checkout and stops with its status when it fails."""
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     finished = subprocess.run([str(part) for part in command], cwd=ROOT, env=environment, check=False)

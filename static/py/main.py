@@ -8,8 +8,8 @@ proxies that leak, ``None`` is ``null``, and no traceback ever leaves.
 import json
 from collections.abc import Awaitable, Callable
 
-import js
-from pyodide.ffi import JsProxy, to_js
+import js  # type: ignore[import-not-found] # it exists in the browser alone
+from pyodide.ffi import JsProxy, to_js  # type: ignore[import-not-found] # likewise
 
 from balon_client.app import EXPORTS
 from balon_client.errors import ClientError
