@@ -19,6 +19,7 @@ from keystore.fields import (
     IdField,
     SignedSerializer,
     StrictSerializer,
+    TextField,
     to_signed,
 )
 from keystore.selectors import get_bundle, get_keyring
@@ -34,7 +35,7 @@ _PKCS8_MIN, _PKCS8_MAX = 2300, 2450
 class PreloginSerializer(StrictSerializer):
     """The first step of sign-in."""
 
-    login = serializers.CharField(max_length=1024, trim_whitespace=False)
+    login = TextField(max_length=1024)
 
 
 class PreloginAnswerSerializer(StrictSerializer):
@@ -72,7 +73,7 @@ class RecoverySerializer(StrictSerializer):
 class RecordsSerializer(StrictSerializer):
     """The key records that a client opens after sign-in."""
 
-    kdf = serializers.CharField(max_length=32)
+    kdf = TextField(max_length=32)
     n = CountField(least=1)
     salt = FixedBytesField(SALT_SIZE)
     mek_ver = CountField(least=1)
@@ -87,7 +88,7 @@ class SignUpSerializer(RecordsSerializer):
     """A new account."""
 
     user_id = IdField(version=4)
-    login = serializers.CharField(max_length=254, trim_whitespace=False)
+    login = TextField(max_length=254)
     login_pub = FixedBytesField(PUBLIC_KEY_SIZE)
     recovery = RecoverySerializer()
 

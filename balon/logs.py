@@ -49,6 +49,7 @@ def configure_logging(*, level: str) -> None:
         "foreign_pre_chain": [strip_foreign_record, *shared],
         "processors": [describe_exception, keep_known_fields, structlog.processors.JSONRenderer()],
         "use_get_message": False,
+        "pass_foreign_args": True,
     }
     logging.config.dictConfig(
         {
@@ -71,7 +72,8 @@ def configure_logging(*, level: str) -> None:
 def strip_foreign_record(_logger: Any, _method: str, event: Event) -> Event:
     """Keeps the message as its author wrote it, without what was filled in at run time."""
     record: logging.LogRecord = event["_record"]
-    is_template = isinstance(record.msg, str) and (record.args or record.name.startswith(("django", "daphne")))
+    has_arguments = bool(event.pop("positional_args", None))
+    is_template = isinstance(record.msg, str) and (has_arguments or record.name.startswith(("django", "daphne")))
     event["event"] = record.msg if is_template else "library-record"
     return event
 

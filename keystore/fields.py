@@ -126,6 +126,19 @@ class CountField(serializers.Field[int, int, int, Any]):
         return value
 
 
+class TextField(serializers.CharField):
+    """A text, as it is: nothing is stripped, and no number or boolean is taken for one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        """Takes texts only."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """A shape that refuses members it does not know."""
 
