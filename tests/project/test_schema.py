@@ -1,0 +1,98 @@
+"""The OpenAPI document describes what the views do, and no request that it allows breaks anything (threat A42)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.browsers import Browser
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def document(client: Client) -> dict[str, Any]:
+    answer = client.get("/api/schema/")
+    assert answer.status_code == 200
+    content: dict[str, Any] = answer.json()
+    return content
+
+
+def test_names_every_address_of_the_api(document: dict[str, Any]):
+    assert {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods} == {
+        "GET /api/v1/session",
+        "POST /api/v1/accounts",
+        "POST /api/v1/accounts/prelogin",
+        "POST /api/v1/accounts/login",
+        "POST /api/v1/accounts/logout",
+        "GET /api/v1/accounts/self",
+        "GET /api/v1/keys/users/{user_id}",
+        "GET /api/v1/keys/keyring",
+        "PUT /api/v1/keys/keyring",
+        "GET /api/v1/conversations",
+        "POST /api/v1/conversations",
+        "GET /api/v1/conversations/{conversation_id}",
+        "DELETE /api/v1/conversations/{conversation_id}",
+        "GET /api/v1/conversations/{conversation_id}/messages",
+        "POST /api/v1/conversations/{conversation_id}/messages",
+        "PUT /api/v1/conversations/{conversation_id}/meta",
+        "GET /api/v1/conversations/{conversation_id}/streams",
+        "GET /api/v1/inference/config",
+    }
+
+
+def test_every_operation_may_answer_a_problem(document: dict[str, Any]):
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            assert "application/problem+json" in operation["responses"]["4XX"]["content"]
+
+
+def test_the_page_of_the_document_needs_no_inline_script(client: Client):
+    text = client.get("/api/docs/").content.decode()
+    assert text.count("<script") == text.count("<script src=")
+    assert "<style>" not in text
+    assert "http://" not in text
+    assert "https://" not in text
+    assert client.get("/api/docs/?script=").headers["Content-Type"].startswith("application/javascript")
+
+
+JUNK: tuple[Any, ...] = (
+    None, True, -1, 0, 2**53, 2**80, 1.5, "", "\x00", "\ud800", "é", "x" * 5000, "A" * 43, "AAAA=", [], [[]], {}, {"a": {}},
+)  # fmt: skip
+
+
+def spoiled(body: Any) -> Iterator[Any]:
+    """The body with junk in place of each of its members, at every depth, and of the whole."""
+    yield from JUNK
+    if isinstance(body, dict):
+        for name, value in body.items():
+            for junk in spoiled(value):
+                yield {**body, name: junk}
+
+
+def test_no_body_breaks_anything(alice: Browser, settings: Any):
+    settings.BALON_LIMIT_ADDRESS = settings.BALON_LIMIT_LOGIN = (100_000, 300)
+    room = alice.create_conversation()
+    bodies = {
+        ("POST", "accounts"): alice.keys.sign_up_body(),
+        ("POST", "accounts/prelogin"): {"login": "alice@example.org"},
+        ("POST", "accounts/login"): alice.keys.prove(alice.prelogin()),
+        ("PUT", "keys/keyring"): alice.keys.sign_up_body()["keyring"],
+        ("POST", "conversations"): alice.keys.new_conversation(),
+        ("POST", f"conversations/{room}/messages"): alice.keys.message(room, 1),
+        ("PUT", f"conversations/{room}/meta"): alice.keys.meta(room, 1),
+    }
+    for (method, path), body in bodies.items():
+        for junk in spoiled(body):
+            answer = alice.send(method, path, junk)
+            # Some junk is as good as any other value: a hash, a time, a login name.
+            assert answer.status_code in {200, 201, 400, 401, 409}, (method, path, junk, answer.content)
+
+
+def test_no_address_or_query_breaks_anything(alice: Browser, document: dict[str, Any]):
+    for path, methods in document["paths"].items():
+        for junk in ("nonsense", "018f0000-0000-7000-8000-00000000000A", "%00", "..%2f..", "é", "x" * 3000, "%ff"):
+            place = path.replace("{conversation_id}", junk).replace("{user_id}", junk).removeprefix("/api/v1/")
+            if "get" in methods and not path.endswith("/config"):
+                assert alice.get(place, limit=junk, before=junk, cursor=junk).status_code in {200, 400, 404}
