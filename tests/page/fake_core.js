@@ -165,7 +165,9 @@ class FakeCore extends EventTarget {
 
   call_open_conversation(id) {
     const { messages } = this.scenario;
+    const start = performance.now();
     const all = typeof messages === "number" ? longHistory(messages) : (messages ?? sampleMessages());
+    this.madeMs = performance.now() - start;
     const page = this.scenario.page ?? 50;
     this.#current = id;
     this.#older = all.slice(0, -page);

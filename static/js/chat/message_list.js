@@ -19,6 +19,7 @@ class Messages extends Element {
   #top = null;
   #update = () => this.requestUpdate();
   #flushed = () => this.#keeper?.follow();
+  #sent = () => this.updateComplete.then(() => this.#keeper?.toBottom());
 
   disconnectedCallback() {
     super.disconnectedCallback();
@@ -36,8 +37,10 @@ class Messages extends Element {
   #watch(thread) {
     for (const type of ["pages", "state", "outbox"]) this.#watched?.removeEventListener(type, this.#update);
     this.#watched?.removeEventListener("flush", this.#flushed);
+    this.#watched?.removeEventListener("sent", this.#sent);
     for (const type of ["pages", "state", "outbox"]) thread?.addEventListener(type, this.#update);
     thread?.addEventListener("flush", this.#flushed);
+    thread?.addEventListener("sent", this.#sent);
     this.#watched = thread;
   }
 

@@ -31,12 +31,11 @@ class ModelPicker extends Element {
             ? html`<button
                 type="button"
                 class="model-note"
-                aria-label="Demonstration model"
                 title="Demonstration model"
                 aria-haspopup="dialog"
                 @click=${() => (this.explaining = true)}
               >
-                ${info}<span class="wide-only">Demonstration model</span><span class="narrow-only">Demo</span>
+                ${info}<span>Demo<span class="wide-only">nstration model</span></span>
               </button>`
             : nothing
         }

@@ -57,13 +57,14 @@ class Sidebar extends Element {
           .buttonClass=${"account-button"}
           .face=${this.#account}
         ></balon-menu>
+        <p class="account-login">${this.store.session?.login ?? ""}</p>
       </div>
     `;
   }
 
+  /** What the button shows is its name; who is signed in stands over it, and is no part of it. */
   get #account() {
-    return html`<span class="avatar">${person}</span
-      ><span class="account-name">${this.store.session?.login ?? ""}</span>${chevron}`;
+    return html`<span class="avatar">${person}</span><span class="account-name">Account</span>${chevron}`;
   }
 
   get #list() {

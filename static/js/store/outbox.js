@@ -32,6 +32,7 @@ export class Outbox {
     };
     this.#items.push(item);
     this.#changed(item);
+    thread.changed("sent");
     this.deliver();
   }
 

@@ -5,7 +5,8 @@ const PAGE = 50;
 
 /**
  * One open conversation: its messages in pages, so that thousands can stay on screen and a change touches one page. "pages"
- * says that messages came or went, "state" that something around them did; a changed message goes to those who watch it.
+ * says that messages came or went, "state" that something around them did, "sent" that the person sent something; a changed message goes to those who
+ * watch it.
  */
 export class Thread extends EventTarget {
   state; // "new", "loading", "ready" or "failed"

@@ -15,7 +15,6 @@ class PasswordField extends Element {
     value: { attribute: false },
     revealed: { state: true },
     invalid: { type: Boolean },
-    focusFirst: { type: Boolean, attribute: "focus-first" },
   };
 
   constructor() {
@@ -26,6 +25,12 @@ class PasswordField extends Element {
 
   get input() {
     return this.querySelector("input");
+  }
+
+  /** May be asked before the first rendering. */
+  async focus(options) {
+    await this.updateComplete;
+    this.input.focus(options);
   }
 
   #typed({ target }) {
@@ -47,7 +52,6 @@ class PasswordField extends Element {
           autocorrect="off"
           spellcheck="false"
           required
-          ?data-autofocus=${this.focusFirst}
           aria-invalid=${this.invalid ? "true" : nothing}
           aria-describedby=${this.hint ? hintId : nothing}
           .value=${this.value}

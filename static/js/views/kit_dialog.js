@@ -71,7 +71,9 @@ class KitDialog extends Element {
             <dt>Recovery code</dt>
             <dd class="code">${kit.recovery_code}</dd>
             <dt>Recovery credential</dt>
-            <dd class="code small" tabindex="0" role="group" aria-label="Recovery credential">${kit.credential}</dd>
+            <dd>
+              <div class="code small" tabindex="0" role="group" aria-label="Recovery credential">${kit.credential}</div>
+            </dd>
           </dl>
         </div>
         <div class="button-row">

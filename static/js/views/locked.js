@@ -54,7 +54,7 @@ class Locked extends Element {
             field-id="password"
             label="Password"
             autocomplete="current-password"
-            focus-first
+            data-autofocus
             .value=${this.password}
             @typed=${({ detail }) => (this.password = detail)}
           ></balon-password>

@@ -1,0 +1,164 @@
+"""Every view and dialog of the page, by name: how to get there. For axe, for widths, and for pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.page.conftest import OPEN, SIGNED_IN, message
+
+PASSPHRASE = "umbrella-cobalt-thirteen-Walrus-meadow"
+PROBLEM = {
+    "code": "gateway-changed",
+    "title": "The gateway that reads your prompts is not the one you know.",
+    "detail": "Its identity has changed since you first used it. Nothing is sent until whoever runs it confirms the new "
+    "fingerprint.",
+    "action": "retry",
+}
+MARK = {
+    "code": "unconfirmed",
+    "title": "This reply is not confirmed.",
+    "detail": "Its signature does not hold: someone may have altered it.",
+    "action": None,
+}
+LONG_WORD = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen" * 3
+TROUBLED = [
+    message(1, "you", f"{LONG_WORD} https://example.com/{'a' * 200}"),
+    message(
+        2, "assistant", f"# Wide things\n\n```\n{'x' * 300}\n```\n\n| {' | '.join('abcdefghij')} |\n{'|---' * 10}|"
+    ),
+    message(3, "assistant", "Text that nobody vouches for.", mark=MARK),
+    message(4, "person", None, mark={**MARK, "title": "This message cannot be opened.", "detail": "It was changed."}),
+    message(5, "assistant", "Cut in the mid", finish="interrupted"),
+]
+
+
+@dataclass
+class View:
+    """A scenario, an address, and what to do there until the view is on screen."""
+
+    scenario: dict[str, Any] = field(default_factory=dict)
+    path: str = "/"
+    reach: Callable[[Page], None] = lambda page: None
+    script: str = ""
+
+
+def button(name: str) -> Callable[[Page], None]:
+    """A step that presses a button."""
+    return lambda page: page.get_by_role("button", name=name, exact=True).click()
+
+
+def steps(*each: Callable[[Page], None]) -> Callable[[Page], None]:
+    """Several steps as one."""
+
+    def run(page: Page) -> None:
+        for step in each:
+            step(page)
+
+    return run
+
+
+def see(text: str) -> Callable[[Page], None]:
+    """A step that waits for a text."""
+    return lambda page: expect(page.get_by_text(text).first).to_be_visible()
+
+
+def item(name: str) -> Callable[[Page], None]:
+    """A step that chooses from an open menu."""
+    return lambda page: page.get_by_role("menuitem", name=name).click()
+
+
+def settled(page: Page) -> None:
+    """The sample conversation, formatted and coloured."""
+    expect(page.get_by_role("article").last).to_contain_text("You are welcome")
+    expect(page.locator(".body code").last).to_be_attached()
+
+
+def refuse_sign_in(page: Page) -> None:
+    """Signs in with what the worker refuses."""
+    page.get_by_role("textbox", name="Login name").fill("alice")
+    page.get_by_label("Password", exact=True).fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def sign_up(password: str) -> Callable[[Page], None]:
+    """Fills the sign-up form and sends it."""
+
+    def run(page: Page) -> None:
+        page.get_by_role("textbox", name="Login name").fill("alice")
+        page.get_by_label("Password", exact=True).fill(password)
+        page.get_by_label("Confirm password").fill(password)
+        page.get_by_role("button", name="Create account").click()
+
+    return run
+
+
+def suggest(page: Page) -> None:
+    """Has a passphrase suggested."""
+    page.get_by_role("button", name="Suggest a passphrase").click()
+    expect(page.locator(".suggestion-words")).to_be_visible()
+
+
+def begin_reply(page: Page) -> None:
+    """Sends something to a model that takes its time."""
+    page.get_by_role("textbox", name="Message", exact=True).fill("Go on")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("article", name="Assistant").last).to_contain_text("One One")
+
+
+def fail_to_send(page: Page) -> None:
+    """Sends something that cannot be sent."""
+    page.get_by_role("textbox", name="Message", exact=True).fill("Precious words")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def open_drawer(page: Page) -> None:
+    """Shows the list where it is a drawer."""
+    if page.get_by_role("button", name="Show the list").is_visible():
+        page.get_by_role("button", name="Show the list").click()
+        expect(page.get_by_role("button", name="Close the list")).to_be_focused()
+
+
+def open_account(page: Page) -> None:
+    """Opens the account menu."""
+    open_drawer(page)
+    button("Account")(page)
+
+
+INSECURE = "Object.defineProperty(globalThis, 'isSecureContext', {value: false});"
+TOO_OLD = "delete globalThis.WebAssembly;"
+SLOW = {**SIGNED_IN, "tokens": ["One "] * 400, "tokenMs": 40}
+DELETE = steps(settled, button("Conversation"), item("Delete"))
+
+VIEWS = {
+    "sign-in": View(),
+    "sign-in-refused": View({"problems": {"sign_in": {**PROBLEM, "title": "Wrong."}}}, reach=refuse_sign_in),
+    "sign-up": View(path="/#sign-up", reach=see("Your keys are ready")),
+    "sign-up-weak": View(path="/#sign-up", reach=steps(sign_up("Password1234!"), see("Too easy to guess"))),
+    "sign-up-suggested": View(path="/#sign-up", reach=suggest),
+    "kit": View(path="/#sign-up", reach=steps(sign_up(PASSPHRASE), see("Save your recovery kit"))),
+    "recovery": View(path="/#recovery", reach=see("cannot recover an account yet")),
+    "locked": View({"session": "locked"}, reach=see("Locked")),
+    "insecure": View(script=INSECURE, reach=see("Balon needs HTTPS")),
+    "too-old": View(script=TOO_OLD, reach=see("This browser is too old")),
+    "empty": View({**SIGNED_IN, "conversations": 0}, reach=see("What is on your mind?")),
+    "chat": View(SIGNED_IN, OPEN, settled),
+    "streaming": View(SLOW, OPEN, steps(settled, begin_reply)),
+    "failed": View({**SIGNED_IN, "problems": {"send": PROBLEM}}, OPEN, steps(settled, fail_to_send)),
+    "alarmed": View({**SIGNED_IN, "alarms": [PROBLEM], "writable": False}, OPEN, steps(settled, see(PROBLEM["title"]))),
+    "troubled": View({**SIGNED_IN, "messages": TROUBLED, "persistent": False}, OPEN, see("Interrupted")),
+    "plaintext": View(SIGNED_IN, OPEN, steps(settled, button("Where is plaintext"), see("3f9a c81d"))),
+    "members": View(SIGNED_IN, OPEN, steps(settled, button("Members"), see("Only you are here"))),
+    "menu": View(SIGNED_IN, OPEN, steps(settled, button("Conversation"))),
+    "rename": View(SIGNED_IN, OPEN, steps(settled, button("Conversation"), item("Rename"))),
+    "delete": View(SIGNED_IN, OPEN, DELETE),
+    "model": View(SIGNED_IN, OPEN, steps(settled, button("Demonstration model"))),
+    "list": View(SIGNED_IN, OPEN, steps(settled, open_drawer)),
+    "account": View(SIGNED_IN, OPEN, steps(settled, open_account)),
+    "settings": View(SIGNED_IN, f"{OPEN}#settings", see("Known to this account since")),
+}
