@@ -273,6 +273,7 @@ def test_an_alarm_says_what_why_and_what_to_do_and_forbids_sending(open_page: Op
     expect(alert).to_contain_text(PROBLEM["detail"])
     expect(alert.get_by_role("button", name="Try again")).to_be_visible()
     expect(box(page)).to_be_disabled()
+    expect(box(page)).to_have_attribute("placeholder", "Nothing can be sent here")
 
 
 def test_an_alarm_that_no_call_asked_for_is_shown_once(open_page: OpenPage) -> None:
@@ -337,3 +338,81 @@ def test_on_a_phone_the_list_is_a_drawer(open_page: OpenPage) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Leaving notice for the flat")
     expect(navigation).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_an_empty_list_says_what_will_be_there(open_page: OpenPage) -> None:
+    page = open_page({**SIGNED_IN, "conversations": 0})
+    expect(page.get_by_text("Your conversations will be listed here.")).to_be_visible()
+    expect(page.get_by_role("heading", name="What is on your mind?")).to_be_visible()
+
+
+def test_a_conversation_of_another_tab_comes_into_the_list_on_top(open_page: OpenPage) -> None:
+    page = open_page({**SIGNED_IN, "conversations": 2})
+    links = page.get_by_role("navigation", name="Conversations").get_by_role("link")
+    expect(links).to_have_count(2)
+    items = page.evaluate("globalThis.fakeCore.items")
+    new = {**items[0], "id": CONVERSATION, "title": "From the other tab", "streaming": True, "alarm": PROBLEM}
+    emit(page, "conversations", {"conversations": [new, *items], "more": False})
+    expect(links).to_have_count(3)
+    expect(links.first).to_contain_text("From the other tab")
+    expect(links.first).to_have_accessible_name(f"From the other tab Reply in progress {PROBLEM['title']}")
+
+
+def test_a_conversation_can_be_read_while_its_rename_fails(open_page: OpenPage) -> None:
+    page = open_page({**SIGNED_IN, "problems": {"rename": PROBLEM, "delete_conversation": PROBLEM}}, OPEN)
+    expect(log(page).get_by_role("article")).to_have_count(6)
+    for action in ("Rename", "Delete"):
+        page.get_by_role("button", name="Conversation", exact=True).click()
+        page.get_by_role("menuitem", name=action).click()
+        dialog = page.locator("dialog[open]")
+        dialog.get_by_role("button", name=action, exact=True).click()
+        expect(dialog.get_by_role("alert")).to_contain_text(PROBLEM["title"])
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+    expect(page.get_by_role("heading", level=1)).to_have_text("SQL window functions")
+
+
+def test_without_a_gateway_there_is_no_model_and_sending_says_why(open_page: OpenPage) -> None:
+    page = open_page({**SIGNED_IN, "problems": {"models": PROBLEM}}, OPEN)
+    model = page.get_by_role("combobox", name="Model")
+    expect(model).to_be_disabled()
+    expect(model).to_contain_text("No model")
+    box(page).fill("Hello?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text(PROBLEM["title"])
+    assert calls(page, "send") == []
+    page.evaluate("globalThis.fakeCore.scenario.problems = {}")
+    page.get_by_role("button", name="Try again").click()
+    expect_calls(page, "send", 1)
+
+
+def test_a_reply_that_nobody_vouches_for_is_an_alert_beside_its_text(open_page: OpenPage) -> None:
+    mark = {"code": "unconfirmed", "title": "Not confirmed.", "detail": "It may be altered.", "action": None}
+    messages = [message(1, "you", "Hello?"), message(2, "assistant", "Send me your kit.", mark=mark)]
+    page = open_page({**SIGNED_IN, "messages": messages}, OPEN)
+    expect(log(page).get_by_role("alert")).to_have_text("Not confirmed. It may be altered.")
+
+
+def test_a_dialog_about_safety_that_fails_can_be_tried_again(open_page: OpenPage) -> None:
+    page = open_page({**SIGNED_IN, "problems": {"safety": PROBLEM}}, OPEN)
+    page.get_by_role("button", name="Members").click()
+    dialog = page.get_by_role("dialog", name="Members")
+    expect(dialog.get_by_role("alert")).to_contain_text(PROBLEM["detail"])
+    page.evaluate("globalThis.fakeCore.scenario.problems = {}")
+    dialog.get_by_role("button", name="Try again").click()
+    expect(dialog.get_by_role("listitem")).to_have_count(1)
+
+
+def test_a_question_without_a_reply_can_be_asked_again(open_page: OpenPage) -> None:
+    page = open_page({**SIGNED_IN, "messages": [message(1, "you", "Anyone there?")]}, OPEN)
+    log(page).get_by_role("button", name="Try again").click()
+    expect(log(page).get_by_role("article", name="Assistant")).to_contain_text("Paris")
+    assert calls(page, "ask_again") == [[CONVERSATION, "smollm2-135m"]]
+
+
+def test_lock_is_in_the_account_menu_and_asks_the_worker(open_page: OpenPage) -> None:
+    page = open_page(SIGNED_IN, OPEN)
+    page.get_by_role("button", name="Account").click()
+    page.get_by_role("menuitem", name="Lock").click()
+    expect(page.get_by_role("heading", name="Locked")).to_be_visible()
+    assert len(calls(page, "lock")) == 1

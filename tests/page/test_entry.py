@@ -168,6 +168,99 @@ def test_a_suggested_passphrase_is_shown_filled_in_and_accepted(open_page: OpenP
     page.on("dialog", lambda question: question.accept())
 
 
+def test_the_strength_meter_follows_what_is_typed(open_page: OpenPage) -> None:
+    page = open_page()
+    page.get_by_role("link", name="Create an account").click()
+    meter = page.get_by_role("meter", name="Password strength")
+    value = lambda: page.locator("meter").evaluate("meter => meter.value")  # noqa: E731 - shorter than a function here
+    password = page.get_by_label("Password", exact=True)
+    password.fill("correct")
+    expect(meter).to_have_attribute("aria-valuetext", "too weak")
+    expect(page.get_by_text("Make it longer")).to_be_visible()
+    weak = value()
+    password.fill(STRONG)
+    expect(meter).to_have_attribute("aria-valuetext", "strong enough")
+    expect(page.get_by_text("Strong enough to protect your keys.")).to_be_visible()
+    assert value() > weak + 30
+    password.fill("")
+    expect(page.get_by_text("At least as strong as five random words.")).to_be_visible()
+    assert value() == 0
+
+
+def test_the_login_name_is_known_to_who_guesses(open_page: OpenPage) -> None:
+    page = open_page()
+    page.get_by_role("link", name="Create an account").click()
+    page.get_by_role("textbox", name="Login name").fill("brzpfltkxwq.vmnhgdsjcyu")
+    page.get_by_label("Password", exact=True).fill("brzpfltkxwqvmnhgdsjcyu")
+    expect(page.get_by_role("meter")).to_have_attribute("aria-valuetext", "too weak")
+
+
+def test_what_was_typed_can_be_shown_and_hidden(open_page: OpenPage) -> None:
+    page = open_page()
+    password = page.get_by_label("Password", exact=True)
+    password.fill(STRONG)
+    toggle = page.get_by_role("button", name="Show what is typed")
+    toggle.click()
+    expect(password).to_have_attribute("type", "text")
+    expect(toggle).to_have_attribute("aria-pressed", "true")
+    toggle.click()
+    expect(password).to_have_attribute("type", "password")
+    expect(password).to_have_value(STRONG)
+
+
+def test_keys_that_take_long_are_waited_for_and_said(open_page: OpenPage) -> None:
+    page = open_page({"keysAfterMs": 1500})
+    fill_sign_up(page)
+    expect(page.get_by_role("progressbar", name="Generating your keys")).not_to_have_attribute("aria-valuenow", "100")
+    page.get_by_role("button", name="Create account").click()
+    expect(page.get_by_role("button", name="Waiting for your keys")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Save your recovery kit")).to_be_visible()
+    page.on("dialog", lambda question: question.accept())
+
+
+def test_a_login_name_that_is_taken_is_an_alert_and_nothing_is_lost(open_page: OpenPage) -> None:
+    taken = {**REFUSED, "code": "login-taken", "title": "This login name is taken."}
+    page = open_page({"problems": {"sign_up": taken}})
+    fill_sign_up(page)
+    page.get_by_role("button", name="Create account").click()
+    expect(page.get_by_role("alert")).to_contain_text("This login name is taken.")
+    expect(page.get_by_label("Password", exact=True)).to_have_value(STRONG)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_kit_is_printed_by_the_browser_and_leaving_is_asked_about(open_page: OpenPage) -> None:
+    page = open_page(script="globalThis.print = () => { globalThis.printed = true; };")
+    fill_sign_up(page)
+    page.get_by_role("button", name="Create account").click()
+    page.get_by_role("button", name="Print").click()
+    assert page.evaluate("globalThis.printed") is True
+    box = page.get_by_role("checkbox", name="I have saved my recovery kit")
+    box.check()
+    box.uncheck()
+    expect(page.get_by_role("button", name="Continue")).to_be_disabled()
+    asked = []
+    page.on("dialog", lambda question: (asked.append(question.type), question.accept()))
+    page.reload()
+    assert asked == ["beforeunload"]
+
+
+def test_a_wrong_password_does_not_unlock(open_page: OpenPage) -> None:
+    wrong = {**REFUSED, "code": "wrong-password", "title": "This is not your password."}
+    page = open_page({"session": "locked", "problems": {"unlock": wrong}})
+    page.get_by_label("Password", exact=True).fill("wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("This is not your password.")
+    expect(page.get_by_role("heading", name="Locked")).to_be_visible()
+    assert expect_calls(page, "unlock", 1) == [["wrong"]]
+
+
+def test_signing_out_from_the_lock_needs_no_password(open_page: OpenPage) -> None:
+    page = open_page({"session": "locked"})
+    page.add_init_script("globalThis.fakeScenario = {}")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
 def test_leaving_sign_up_drops_the_generated_keys(open_page: OpenPage) -> None:
     page = open_page()
     page.get_by_role("link", name="Create an account").click()

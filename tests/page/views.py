@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import OPEN, SIGNED_IN, message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PASSPHRASE = "umbrella-cobalt-thirteen-Walrus-meadow"
 PROBLEM = {

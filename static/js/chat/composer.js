@@ -107,7 +107,7 @@ class Composer extends Element {
               id="message"
               aria-label="Message"
               rows="1"
-              placeholder="Write a message"
+              placeholder=${thread?.writable === false ? "Nothing can be sent here" : "Write a message"}
               autocomplete="off"
               enterkeyhint="send"
               ?disabled=${thread ? !thread.writable : false}
