@@ -1,54 +1,81 @@
-"""What sealing costs on the way from the model to the reader: the gateway against a relay that passes bytes on.
+"""What sealing costs on the way from the model to the reader: gateway and web tier against a bare relay.
 
-Model server, gateway and bare relay are processes of their own; the reader opens every frame, or parses every event. Each
-chunk carries the time when it was sent, so latency is from the model's send to the text in the reader's hands. Chunks come
-every 50 ms, so that the gateway's coalescing (40 ms) holds none back. Run: ``python -m scripts.bench.relay [--model]``.
+Model server, gateway, web tier and bare relay are processes of their own. The reader has one WebSocket for each stream
+and opens every frame, or parses every chunk. Each chunk carries the time when it was sent, so latency is from the
+model's send to the text in the reader's hands. Latencies are taken at a pace at which the gateway's coalescing (40 ms)
+holds no chunk back; frames a second at one that all of these together cannot keep.
 """
 
-import argparse
 import asyncio
 import contextlib
 import json
-import os
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
-import httpx2
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import StreamingResponse
-from starlette.routing import Route
+import websockets
 
-from balon.protocol.frames import SealedRequest
-from balon.protocol.types import Ciphertext
-from inference.sealing import FrameSealer
-from tests.inference.sealed_client import SealedPrompt, seal_prompt
+from balon.protocol.encoding import decode_b64u, encode_b64u
+from scripts.bench.rows import Row
+from scripts.bench.stack import Caller, running_installation
+from tests.inference.gateway_process import ROOT
+from tests.inference.sealed_client import FrameOpener, seal_prompt
+from tests.keys import uuid7
+from tests.stack.installation import Installation, free_port, wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
-INTERVAL_MS = 50
-CHUNKS = 60
-READY_LIMIT_S = 60
 PROMPT = {"model": "fake-model", "stream": True, "messages": [{"role": "user", "content": "hello"}]}
+ACK_EVERY = 64
 
-Reader = Callable[[httpx2.AsyncClient, list[float]], Awaitable[None]]
+
+@dataclass(frozen=True)
+class Load:
+    """How many streams, and what the model sends on each."""
+
+    streams: int
+    chunks: int
+    pause_ms: float
+    warm_up_s: float = 0.0
+    """Chunks sent before this do not count: all streams begin at the same moment, which is a row of its own."""
+
+
+ONE = Load(streams=1, chunks=100, pause_ms=50, warm_up_s=1)
+HUNDRED = Load(streams=100, chunks=40, pause_ms=250, warm_up_s=4)
+FLAT_OUT = Load(streams=100, chunks=100, pause_ms=20)
 
 
 @dataclass
 class Figures:
-    """Latencies of every chunk of a run in milliseconds, and how long the run took."""
+    """When the chunks of a run arrived, and how old they were."""
 
+    counted_from_ns: int
     latencies_ms: list[float] = field(default_factory=list)
-    elapsed_s: float = 0.0
+    early_ms: list[float] = field(default_factory=list)
+    arrivals_s: list[float] = field(default_factory=list)
+    frames: int = 0
+
+    def note(self, text: str) -> None:
+        """Takes a frame's text, in which each word is the time when it was sent."""
+        now, stamps = time.time_ns(), [int(stamp) for stamp in text.split()]
+        self.frames += bool(stamps)
+        for stamp in stamps:
+            ages = self.early_ms if stamp < self.counted_from_ns else self.latencies_ms
+            ages.append((now - stamp) / 1e6)
+        self.arrivals_s.append(now / 1e9)
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks arrived in all."""
+        return len(self.latencies_ms) + len(self.early_ms)
+
+    @property
+    def slowest_at_first(self) -> float:
+        """The oldest chunk of the warm-up."""
+        return max(self.early_ms)
 
     @property
     def median(self) -> float:
@@ -61,212 +88,149 @@ class Figures:
         return statistics.quantiles(self.latencies_ms, n=20)[-1]
 
     @property
-    def rate(self) -> float:
+    def elapsed_s(self) -> float:
+        """From the first arrival to the last."""
+        return max(self.arrivals_s) - min(self.arrivals_s)
+
+    @property
+    def chunk_rate(self) -> float:
         """Chunks a second."""
-        return len(self.latencies_ms) / self.elapsed_s
+        return self.chunks / self.elapsed_s
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames, or socket messages, a second."""
+        return self.frames / self.elapsed_s
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+Reader = Callable[[Figures], Awaitable[None]]
+
+
+def measure() -> list[Row]:
+    """Runs each load over both relays."""
+    rows: list[Row] = []
+    for load in (ONE, HUNDRED):
+        bare, sealed = compare(load)
+        label = f"relay, {load.streams} stream{'s' * (load.streams > 1)}"
+        rows += [
+            Row.against(f"{label}: latency of a frame, median", sealed.median, "ms", bare.median),
+            Row.against(f"{label}: latency of a frame, 95 %", sealed.p95, "ms", bare.p95),
+            Row(f"{label}: added latency of a frame, median", sealed.median - bare.median, "ms"),
+            Row.against(f"{label}: all begin at once, slowest", sealed.slowest_at_first, "ms", bare.slowest_at_first),
+        ]
+    bare, sealed = compare(FLAT_OUT)
+    label = f"relay, {FLAT_OUT.streams} streams, flat out"
+    return [
+        *rows,
+        Row.against(f"{label}: chunks a second", sealed.chunk_rate, "1/s", bare.chunk_rate),
+        Row.against(f"{label}: frames a second", sealed.frame_rate, "1/s", bare.frame_rate),
+    ]
+
+
+def compare(load: Load) -> tuple[Figures, Figures]:
+    """Runs one load over the bare relay, then over the sealed one."""
+    with running_model(load) as upstream:
+        with running_bare_relay(upstream) as url:
+            bare = asyncio.run(read_all([bare_reader(url)] * load.streams, load))
+        with running_installation(BALON_UPSTREAM_URL=upstream) as installation:
+            sealed = asyncio.run(read_all(sealed_readers(installation, load.streams), load))
+    for figures in (bare, sealed):
+        if figures.chunks != load.streams * load.chunks:
+            raise RuntimeError(f"{figures.chunks} of {load.streams * load.chunks} chunks arrived.")
+    return bare, sealed
 
 
 @contextlib.contextmanager
-def running(*arguments: str, ready_url: str, **environ: str) -> Iterator[None]:
-    """Runs a Python program until the block ends; the block starts once it answers."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("BALON_")}
-    process = subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        env=clean | environ,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def running_model(load: Load) -> Iterator[str]:
+    """A fake model server that stamps its chunks."""
+    port = free_port()
+    pace = ("--chunks", str(load.chunks), "--delay-ms", str(load.pause_ms), "--stamped")
+    url = f"http://127.0.0.1:{port}/v1"
+    with running("tests.fakes.openai_server", "--port", str(port), *pace, ready_url=f"{url}/models"):
+        yield url
+
+
+@contextlib.contextmanager
+def running_bare_relay(upstream: str) -> Iterator[str]:
+    """A relay that passes the model's chunks on."""
+    port = free_port()
+    with running("scripts.bench.bare_relay", upstream, str(port), ready_url=f"http://127.0.0.1:{port}/ready"):
+        yield f"ws://127.0.0.1:{port}/"
+
+
+@contextlib.contextmanager
+def running(module: str, *arguments: str, ready_url: str) -> Iterator[None]:
+    """Runs a module as a program until the block ends; the block starts once it answers."""
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
-        wait_until_ready(ready_url)
+        wait_for(ready_url, process, ROOT / "Procfile")
         yield
     finally:
         process.terminate()
         process.wait()
 
 
-def wait_until_ready(url: str) -> None:
-    """Asks until the answer is 200."""
-    deadline = time.monotonic() + READY_LIMIT_S
-    while time.monotonic() < deadline:
-        with contextlib.suppress(httpx2.TransportError):
-            if httpx2.get(url, trust_env=False).status_code == 200:
-                return
-        time.sleep(0.1)
-    raise SystemExit(f"{url} did not get ready.")
+async def read_all(readers: list[Reader], load: Load) -> Figures:
+    """Reads several streams at once to their ends."""
+    figures = Figures(counted_from_ns=time.time_ns() + int(load.warm_up_s * 1e9))
+    await asyncio.gather(*(reader(figures) for reader in readers))
+    return figures
 
 
-@contextlib.contextmanager
-def running_model(*, chunks: int, delay_ms: float) -> Iterator[str]:
-    """A fake model server that stamps its chunks."""
-    port = free_port()
-    options = ("--port", str(port), "--chunks", str(chunks), "--delay-ms", str(delay_ms), "--stamped")
-    url = f"http://127.0.0.1:{port}/v1"
-    with running("-m", "tests.fakes.openai_server", *options, ready_url=f"{url}/models"):
-        yield url
+def bare_reader(url: str) -> Reader:
+    """A reader of one reply from the bare relay."""
 
-
-@contextlib.contextmanager
-def running_gateway(upstream: str | None) -> Iterator[str]:
-    """A gateway before a model server, or with the embedded model."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    environ = {"BALON_UPSTREAM_URL": upstream} if upstream else {}
-    with tempfile.TemporaryDirectory() as state:
-        environ |= {"BALON_GATEWAY_STATE": state, "BALON_GATEWAY_PORT": str(port)}
-        with running("-m", "inference", ready_url=f"{url}/readyz", **environ):
-            yield url
-
-
-@contextlib.contextmanager
-def running_bare_relay(upstream: str) -> Iterator[str]:
-    """A relay that passes the model's bytes on and reads nothing."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    with running("-m", "scripts.bench.relay", "--bare", upstream, str(port), ready_url=f"{url}/ready"):
-        yield url
-
-
-def serve_bare_relay(upstream: str, port: int) -> None:
-    """What `running_bare_relay` runs."""
-    client = httpx2.AsyncClient(trust_env=False, timeout=60, limits=httpx2.Limits(max_connections=None))
-
-    async def ready(_: Request) -> StreamingResponse:
-        return StreamingResponse(iter([b"ok"]))
-
-    async def relay(request: Request) -> StreamingResponse:
-        body = await request.body()
-
-        async def pieces() -> AsyncIterator[bytes]:
-            async with client.stream("POST", f"{upstream}/chat/completions", content=body) as response:
-                async for piece in response.aiter_raw():
-                    yield piece
-
-        return StreamingResponse(pieces(), media_type="text/event-stream")
-
-    routes = [Route("/ready", ready), Route("/", relay, methods=["POST"])]
-    uvicorn.run(Starlette(routes=routes), port=port, log_level="critical")
-
-
-async def read_bare(http: httpx2.AsyncClient, latencies_ms: list[float]) -> None:
-    """Reads one stream of events and notes how old each chunk is."""
-    async with http.stream("POST", "/", json=PROMPT) as response:
-        async for line in response.aiter_lines():
-            if line.startswith("data: {"):
-                note_ages(json.loads(line[6:])["choices"][0]["delta"].get("content", ""), latencies_ms)
-
-
-def read_sealed(config: dict[str, Any]) -> Reader:
-    """Makes a reader of sealed replies under a key config."""
-
-    async def read(http: httpx2.AsyncClient, latencies_ms: list[float]) -> None:
-        prompt = seal_prompt(config)
-        opener = prompt.opener()
-        async with http.stream("POST", "/v1/sealed", content=prompt.wire) as response:
-            async for piece in response.aiter_raw():
-                for content in opener.feed(piece):
-                    note_ages(content.get("delta", ""), latencies_ms)
+    async def read(figures: Figures) -> None:
+        async with websockets.connect(url, compression=None, proxy=None) as socket:
+            await socket.send(json.dumps(PROMPT))
+            async for message in socket:
+                figures.note(json.loads(message).get("content", ""))
 
     return read
 
 
-def note_ages(text: str, latencies_ms: list[float]) -> None:
-    """Each word is the time when it was sent."""
-    now = time.time_ns()
-    latencies_ms.extend((now - int(stamp)) / 1e6 for stamp in text.split())
+def sealed_readers(installation: Installation, count: int) -> list[Reader]:
+    """Readers of one sealed reply each, all of one new person."""
+    caller = Caller(installation)
+    caller.sign_up()
+    conversation_id = caller.create_conversation()
+    config = caller.get("inference/config")
+    readers = [sealed_reader(installation, caller, conversation_id, config) for _ in range(count)]
+    caller.close()
+    return readers
 
 
-async def measure(url: str, streams: int, read: Reader) -> Figures:
-    """Reads several streams at once to their ends."""
-    figures = Figures()
-    limits = httpx2.Limits(max_connections=None)
-    async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=120, limits=limits) as http:
-        started = time.monotonic()
-        await asyncio.gather(*(read(http, figures.latencies_ms) for _ in range(streams)))
-        figures.elapsed_s = time.monotonic() - started
-    return figures
+def sealed_reader(installation: Installation, caller: Caller, conversation_id: str, config: dict[str, Any]) -> Reader:
+    """A reader that seals a prompt, sends it over its socket, and opens each frame of the reply."""
+    prompt = seal_prompt(config, place=(UUID(conversation_id), uuid7()))
+    stream_id = str(prompt.request.stream_id)
+    request = caller.keys.infer(conversation_id, prompt.request.stream_id, request=encode_b64u(prompt.wire))
+    headers = {"Cookie": caller.cookie, "Origin": installation.origin}
+    url = f"ws://127.0.0.1:{installation.port}/ws/v1/"
+
+    async def read(figures: Figures) -> None:
+        async with websockets.connect(
+            url, additional_headers=headers, compression=None, proxy=None, max_size=None
+        ) as socket:
+            await socket.send(json.dumps(request))
+            await read_frames(socket, stream_id, prompt.opener(), figures)
+
+    return read
 
 
-def fetch_config(url: str) -> dict[str, Any]:
-    """The gateway's key config."""
-    config: dict[str, Any] = httpx2.get(f"{url}/v1/keys", trust_env=False).json()
-    return config
-
-
-def compare(label: str, *, streams: int, chunks: int, delay_ms: float) -> None:
-    """Prints the bare relay and the gateway side by side."""
-    with (
-        running_model(chunks=chunks, delay_ms=delay_ms) as upstream,
-        running_bare_relay(upstream) as bare_url,
-        running_gateway(upstream) as gateway_url,
-    ):
-        bare = asyncio.run(measure(bare_url, streams, read_bare))
-        sealed = asyncio.run(measure(gateway_url, streams, read_sealed(fetch_config(gateway_url))))
-    for name, figures in (("bare", bare), ("sealed", sealed)):
-        numbers = f"median {figures.median:7.2f} ms  p95 {figures.p95:7.2f} ms  {figures.rate:8.0f} chunks/s"
-        print(f"{label:<34} {name:<7} {numbers}")
-    print(f"{'':<34} added   median {sealed.median - bare.median:7.2f} ms")
-
-
-def measure_sealing() -> None:
-    """Prints what sealing one frame costs by itself."""
-    request = SealedRequest(bytes(8), uuid4(), uuid4(), bytes(32), Ciphertext(b""))
-    sealer = FrameSealer(request, bytes(32))
-    rounds = 20_000
-    started = time.perf_counter()
-    for _ in range(rounds):
-        sealer.seal_frame({"delta": " capital of France"})
-    print(f"{'sealing one frame':<34} {(time.perf_counter() - started) / rounds * 1e6:.1f} us")
-
-
-def measure_model() -> None:
-    """Prints how fast the embedded model is, through the gateway."""
-    with running_gateway(None) as url:
-        config = fetch_config(url)
-        for number in range(3):
-            first_s, total_s, text = asyncio.run(
-                _time_reply(url, seal_prompt(config, f"Tell me about the number {number}."))
-            )
-            print(f"{'embedded model':<34} first token {first_s * 1000:.0f} ms, {len(text) / total_s:.0f} characters/s")
-
-
-async def _time_reply(url: str, prompt: SealedPrompt) -> tuple[float, float, str]:
-    opener, text, first_s = prompt.opener(), "", 0.0
-    started = time.monotonic()
-    async with (
-        httpx2.AsyncClient(base_url=url, trust_env=False, timeout=120) as http,
-        http.stream("POST", "/v1/sealed", content=prompt.wire) as response,
-    ):
-        async for piece in response.aiter_raw():
-            for content in opener.feed(piece):
-                text += content.get("delta", "")
-                first_s = first_s or (time.monotonic() - started if text else 0.0)
-    return first_s, time.monotonic() - started, text
-
-
-def main() -> None:
-    """Runs what the arguments ask for."""
-    parser = argparse.ArgumentParser(description="Sealed relay against a bare one.")
-    parser.add_argument("--model", action="store_true", help="measure the embedded model too")
-    parser.add_argument("--bare", nargs=2, metavar=("UPSTREAM", "PORT"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.bare:
-        serve_bare_relay(options.bare[0], int(options.bare[1]))
-        return
-    measure_sealing()
-    compare("1 stream, a chunk each 50 ms", streams=1, chunks=CHUNKS, delay_ms=INTERVAL_MS)
-    compare("100 streams, a chunk each 50 ms", streams=100, chunks=CHUNKS, delay_ms=INTERVAL_MS)
-    compare("1 stream, as fast as it goes", streams=1, chunks=5000, delay_ms=0)
-    if options.model:
-        measure_model()
-
-
-if __name__ == "__main__":
-    main()
+async def read_frames(
+    socket: websockets.ClientConnection, stream_id: str, opener: FrameOpener, figures: Figures
+) -> None:
+    """Opens and acknowledges frames until the stream ends."""
+    async for text in socket:
+        message = json.loads(text)
+        if message["type"] == "frame":
+            for content in opener.take(decode_b64u(message["frame"])):
+                figures.note(content.get("delta", ""))
+            if message["number"] % ACK_EVERY == 0:
+                ack = {"type": "ack", "stream_id": stream_id, "number": message["number"]}
+                await socket.send(json.dumps(ack))
+        elif message["type"] == "stream-ended" and message["reason"] == "complete":
+            return
+        elif message["type"] in {"refused", "stream-ended", "session-ended"}:
+            raise RuntimeError(text)

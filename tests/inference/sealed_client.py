@@ -108,11 +108,15 @@ class FrameOpener:
     def feed(self, chunk: bytes) -> list[dict[str, str]]:
         contents = []
         for part in self._reader.feed(chunk):
-            if self._aead is None:
-                self._aead = self._prompt.derive_key(part)
-                continue
-            contents.append(self._open(self._aead, part))
+            contents += self.take(part)
         return contents
+
+    def take(self, part: bytes) -> list[dict[str, str]]:
+        """Takes the nonce or one frame; gives the frame's content."""
+        if self._aead is None:
+            self._aead = self._prompt.derive_key(part)
+            return []
+        return [self._open(self._aead, part)]
 
     def _open(self, aead: AESGCM, frame: bytes) -> dict[str, str]:
         try:
@@ -123,7 +127,9 @@ class FrameOpener:
         return content
 
 
-def seal_prompt(config: dict[str, Any], text: str = "hello", **changes: Any) -> SealedPrompt:
+def seal_prompt(
+    config: dict[str, Any], text: str = "hello", *, place: tuple[UUID, UUID] | None = None, **changes: Any
+) -> SealedPrompt:
     """Seals a prompt under a key config; `changes` replace parts of the JSON inside."""
     reply_secret = os.urandom(32)
     content = {
@@ -132,13 +138,19 @@ def seal_prompt(config: dict[str, Any], text: str = "hello", **changes: Any) -> 
         "options": {},
         "reply_secret": encode_b64u(reply_secret),
     } | changes
-    return seal_bytes(config, json.dumps(content).encode(), reply_secret)
+    return seal_bytes(config, json.dumps(content).encode(), reply_secret, place=place)
 
 
-def seal_bytes(config: dict[str, Any], plaintext: bytes, reply_secret: bytes = bytes(32)) -> SealedPrompt:
-    """Seals whatever bytes under a key config."""
+def seal_bytes(
+    config: dict[str, Any],
+    plaintext: bytes,
+    reply_secret: bytes = bytes(32),
+    *,
+    place: tuple[UUID, UUID] | None = None,
+) -> SealedPrompt:
+    """Seals whatever bytes under a key config; `place` is conversation and stream."""
     key_id = decode_b64u(config["key_id"])
-    conversation_id, stream_id = uuid4(), uuid4()
+    conversation_id, stream_id = place or (uuid4(), uuid4())
     public_key = X25519PublicKey.from_public_bytes(decode_b64u(config["hpke_pub"]))
     sealed = _SUITE.encrypt(plaintext, public_key, infer_info(key_id, conversation_id, stream_id))
     request = SealedRequest(key_id, conversation_id, stream_id, sealed[:32], Ciphertext(sealed[32:]))
