@@ -1,11 +1,11 @@
 """Reads what an HTTP answer says: JSON, problem details, or neither. Shared by every adapter of the port `Http`."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from balon_client.errors import ProblemError, ResponseError
 from balon_client.ports import Response
+from balon_client.wire import load_json
 
 _MAX_PROBLEM_TEXT = 500
 
@@ -33,7 +33,7 @@ def _parse_json(headers: Mapping[str, str], body: bytes) -> Any:
     if _media_type(headers) != "application/json":
         raise ResponseError
     try:
-        return json.loads(body)
+        return load_json(body)
     except ValueError as error:
         raise ResponseError from error
 
@@ -57,7 +57,7 @@ def _problem_fields(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
     if _media_type(headers) != "application/problem+json":
         return {}
     try:
-        document = json.loads(body)
+        document = load_json(body)
     except ValueError:
         return {}
     fields = document if isinstance(document, dict) else {}

@@ -1,7 +1,6 @@
 """What a message envelope holds: JSON that only the participants read (docs/protocol.md section 8, "Payload")."""
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -12,7 +11,7 @@ from balon.protocol.statements import HASH_SIZE, SIGNATURE_SIZE
 from balon.protocol.types import Plaintext, Signature
 from balon_client.alarms import AnswerError
 from balon_client.ports.platform import encode_json
-from balon_client.wire import Fields
+from balon_client.wire import Fields, load_json
 
 ROLES: Final = frozenset({"user", "assistant", "system"})
 FINISHES: Final = frozenset({"stop", "length", "stopped", "interrupted", "error"})
@@ -85,7 +84,7 @@ def parse_payload(plaintext: Plaintext) -> Payload:
         PayloadError: It is not of the form of section 8.
     """
     try:
-        fields = Fields(json.loads(plaintext), "payload")
+        fields = Fields(load_json(plaintext), "payload")
         return _payload_of(fields)
     except (AnswerError, ValueError, RecursionError):
         raise PayloadError("The payload is not understood.") from None

@@ -1,6 +1,5 @@
 """One reply as its sealed frames come in: numbers, final flag, signature (docs/protocol.md section 9; A50, A52)."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -20,7 +19,7 @@ from balon_client.errors import DamagedFramesError
 from balon_client.payloads import ReplyProof, hash_text
 from balon_client.ports import Crypto, OpenedFrame, ReplyKey
 from balon_client.records import StreamRecord
-from balon_client.wire import Fields
+from balon_client.wire import Fields, load_json
 
 NONCE_NUMBER: Final = 0
 FIRST_FRAME: Final = 1
@@ -200,14 +199,14 @@ class _Ending:
 
 def _parse_delta(plaintext: Plaintext) -> str | None:
     try:
-        return Fields(json.loads(plaintext), "frame").text("delta", limit=_MAX_DELTA)
+        return Fields(load_json(plaintext), "frame").text("delta", limit=_MAX_DELTA)
     except (AnswerError, ValueError, RecursionError):
         return None
 
 
 def _parse_ending(plaintext: Plaintext) -> _Ending | None:
     try:
-        fields = Fields(json.loads(plaintext), "frame")
+        fields = Fields(load_json(plaintext), "frame")
         error = fields.text("error", limit=64) if fields.has("error") else None
         finish = "error" if error is not None else fields.text("finish", limit=64)
         if finish not in _FINISHES and error is None:

@@ -1,6 +1,5 @@
 """Titles: sealed as META, signed by their author, so that nobody else sets them (docs/protocol.md section 8; A54)."""
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -16,7 +15,7 @@ from balon_client.keyring_model import KeyringContent
 from balon_client.ports import Crypto, encode_json
 from balon_client.problems import TextRefusedError
 from balon_client.records import ConversationRecord, MetaRecord
-from balon_client.wire import Fields
+from balon_client.wire import Fields, load_json
 
 MAX_TITLE: Final = 200
 _TITLE_WORDS: Final = 6
@@ -102,7 +101,7 @@ async def _open_title(crypto: Crypto, meta: MetaRecord, conversation: Conversati
 def _parse_title(plaintext: Plaintext) -> str | None:
     """The title; None where a genuine META has none that this version understands."""
     try:
-        return Fields(json.loads(plaintext), "meta").text("title", limit=MAX_TITLE)
+        return Fields(load_json(plaintext), "meta").text("title", limit=MAX_TITLE)
     except (AnswerError, ValueError, RecursionError):
         return None
 

@@ -4,7 +4,9 @@ Nothing here decides whether an answer is true, only whether it is well formed; 
 which is how an offered "recovery key of the organisation" ends (docs/threats.md A7).
 """
 
-from typing import Any
+import json
+import re
+from typing import Any, Final
 from uuid import UUID
 
 from balon.protocol.encoding import decode_b64u, parse_uuid
@@ -17,6 +19,30 @@ MAX_TEXT = 4096
 MAX_BYTES = 1 << 21
 """More than any envelope that a message may have (docs/api.md)."""
 MAX_ITEMS = 1000
+MAX_DEPTH: Final = 64
+"""Nothing of docs/api.md is nested a tenth as deep; a few thousand brackets would overflow the stack of WebAssembly."""
+_STRINGS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def load_json(text: str | bytes) -> Any:
+    """Reads JSON that is not nested deeper than `MAX_DEPTH` (A42).
+
+    Raises:
+        ValueError: It is no JSON, or too deep.
+    """
+    raw = text.encode() if isinstance(text, str) else text
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth_of(raw) > MAX_DEPTH:
+        raise ValueError("nested too deep")
+    return json.loads(raw)
+
+
+def _depth_of(raw: bytes) -> int:
+    deepest = depth = 0
+    for bracket in _STRINGS.sub(b"", raw).translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 class Fields:
