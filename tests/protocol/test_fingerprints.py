@@ -16,7 +16,7 @@ def flipped(value: bytes, bit: int) -> bytes:
     return (int.from_bytes(value, "big") ^ 1 << bit).to_bytes(len(value), "big")
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     st.tuples(st.uuids(), st.binary(min_size=32, max_size=32)),
     st.tuples(st.uuids(), st.binary(min_size=32, max_size=32)),
