@@ -60,7 +60,10 @@ class Rule:
     matches: Callable[[str], bool]
     rewrite: Rewrite
     times: int = -1
+    raw: bool = False
     used: int = 0
+    told_at: int = -1
+    """How many exchanges there were when it was first told, itself included."""
 
     def applies(self, method: str, path: str) -> bool:
         """Whether the rule is still in force for a request."""
@@ -117,9 +120,11 @@ class Wiretap:
         self.socket_rules.clear()
         self.sockets_down = False
 
-    def lie(self, method: str, path: str | Callable[[str], bool], rewrite: Rewrite, *, times: int = -1) -> Rule:
-        """Rewrites the JSON of answers. `path` is how the path ends, or a predicate."""
-        rule = Rule(method, path if callable(path) else lambda found: found.endswith(path), rewrite, times)
+    def lie(
+        self, method: str, path: str | Callable[[str], bool], rewrite: Rewrite, *, times: int = -1, raw: bool = False
+    ) -> Rule:
+        """Rewrites the JSON of answers, or with `raw` their bytes. `path` is how the path ends, or a predicate."""
+        rule = Rule(method, path if callable(path) else lambda found: found.endswith(path), rewrite, times, raw)
         self.rules.append(rule)
         return rule
 
@@ -139,6 +144,11 @@ class Wiretap:
     def requests(self, method: str, ending: str = "") -> list[Exchange]:
         """The recorded requests of a method whose path ends so."""
         return [each for each in list(self.exchanges) if each.method == method and each.path.endswith(ending)]
+
+    def since(self, rule: Rule) -> list[Exchange]:
+        """What crossed the wire after a lie was first told; fails when it never was."""
+        assert rule.used, "the lie was told"
+        return self.exchanges[rule.told_at :]
 
     def all_bytes(self) -> bytes:
         """Everything that crossed the wire, to search in."""
@@ -175,10 +185,15 @@ class Wiretap:
     def _rewrite(self, method: str, path: str, content: bytes) -> bytes:
         for rule in self.rules:
             if rule.applies(method, path):
-                rule.used += 1
-                changed = rule.rewrite(json.loads(content) if content else None)
+                self._note_use(rule)
+                changed = rule.rewrite(content if rule.raw else json.loads(content) if content else None)
                 content = changed if isinstance(changed, bytes) else json.dumps(changed).encode()
         return content
+
+    def _note_use(self, rule: Rule) -> None:
+        rule.used += 1
+        if rule.told_at < 0:
+            rule.told_at = len(self.exchanges) + 1
 
     async def _websocket(self, browser: WebSocket) -> None:
         self._loop = asyncio.get_running_loop()
@@ -227,8 +242,10 @@ class Wiretap:
         for rule in self.socket_rules:
             if rule.applies(direction, ""):
                 changed = rule.rewrite(json.loads(text))
-                rule.used += 1
                 messages = changed if isinstance(changed, list) else [changed]
+                if messages == [json.loads(text)]:
+                    continue
+                self._note_use(rule)
                 texts = [json.dumps(message) for message in messages if message is not None]
         for each in texts:
             self.exchanges.append(Exchange(direction, "/ws/v1/", "", each.encode()))

@@ -1,0 +1,1 @@
+"""The hostile server of docs/threats.md against the real page in a real browser."""
