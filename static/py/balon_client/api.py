@@ -34,14 +34,26 @@ def signed_json(signed: Signed) -> dict[str, str]:
 
 
 class Api:
-    """Speaks to the web tier for one tab."""
+    """Speaks to the web tier: for one session, or for nobody yet."""
 
-    def __init__(self, http: Http) -> None:
+    def __init__(
+        self, http: Http, *, session_id: str | None = None, on_session_ended: Callable[[], None] | None = None
+    ) -> None:
+        """Makes it.
+
+        Args:
+            http: The port.
+            session_id: The session that it speaks for.
+            on_session_ended: Called when the server says that this session is over.
+        """
         self._http = http
-        self.on_session_ended: Callable[[], None] | None = None
-        """Called when the server says that the session is over."""
-        self.session_id: str | None = None
-        """The session that this tab has the keys of."""
+        self._session_id = session_id
+        self._on_session_ended = on_session_ended
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Sends nothing more: whatever still runs for this session must not reach the next one (A48)."""
+        self._is_closed = True
 
     async def _request(
         self,
@@ -52,6 +64,7 @@ class Api:
         query: Mapping[str, str | int] | None = None,
     ) -> Any:
         encoded = None if body is None else encode_json(body)
+        self._verify_open()
         try:
             response = await self._http.request(method, path, query=query, body=encoded)
         except ProblemError as error:
@@ -60,20 +73,28 @@ class Api:
                 raise
             # Another tab signed in or out, which changes the token (docs/api.md): ask once for the new one.
             await self._renew_token(path)
+            self._verify_open()
             response = await self._http.request(method, path, query=query, body=encoded)
         return response.value
+
+    def _verify_open(self) -> None:
+        if self._is_closed:
+            raise SignedOutError
 
     async def _renew_token(self, path: str) -> None:
         """Fetches the token again; never writes into the session of someone who signed in meanwhile (A48)."""
         active = await self.session()
-        if path not in _OPEN_PATHS and (active is None or active.session_id != self.session_id):
-            if self.on_session_ended:
-                self.on_session_ended()
+        if path not in _OPEN_PATHS and (active is None or active.session_id != self._session_id):
+            self._tell_ended()
             raise SignedOutError
 
     def _note_refusal(self, path: str, error: ProblemError) -> None:
-        if error.status == 401 and path not in _OPEN_PATHS and self.on_session_ended:
-            self.on_session_ended()
+        if error.status == 401 and path not in _OPEN_PATHS:
+            self._tell_ended()
+
+    def _tell_ended(self) -> None:
+        if self._on_session_ended is not None and not self._is_closed:
+            self._on_session_ended()
 
     # --- Accounts ---
 

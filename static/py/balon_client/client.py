@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from balon_client.chat import CHAT_CALLS
 from balon_client.errors import ClientError
 from balon_client.events import Events
 from balon_client.keyring_model import IDLE_MINUTES, choose_settings
@@ -41,16 +42,13 @@ class Client:
             "touch": self._session.touch,
             "settings": self.settings,
             "update_settings": self.update_settings,
-            "models": self.models,
-            "older_conversations": self.older_conversations,
             "next_events": self._events.next_events,
             **{name: self._chat_call(name) for name in CHAT_CALLS},
         }
 
     def _chat_call(self, name: str) -> Call:
         async def call(*arguments: Any) -> object:
-            chat = await self._session.chat()
-            return await getattr(chat, CHAT_CALLS[name])(*arguments)
+            return await (await self._session.chat()).calls[name](*arguments)
 
         return call
 
@@ -93,17 +91,23 @@ class Client:
             raise ClientError
         try:
             made = await self._session.accounts.sign_up(login, password, generation)
-        except ClientError:
+        except BaseException as error:
             generation.drop()
-            self._generate()
+            if isinstance(error, ClientError):
+                self._generate()
             raise
         return {"session": await self._session.enter(made.opened), "kit": made.kit}
 
     async def sign_in(self, login: object, password: PasswordBuffer) -> View:
-        """Proves knowledge of the password, opens the account's keys, begins the session."""
-        return await self._session.enter(await self._session.accounts.sign_in(login, password))
+        """Proves knowledge of the password, opens the account's keys, begins the session.
 
-    # --- Settings and models ---
+        Keys that were generated for an account that nobody made are dropped.
+        """
+        opened = await self._session.accounts.sign_in(login, password)
+        await self.cancel_sign_up()
+        return await self._session.enter(opened)
+
+    # --- Settings ---
 
     async def settings(self) -> View:
         """What the person chose; it rests in the keyring and follows them to other devices."""
@@ -122,28 +126,10 @@ class Client:
             await self._session.set_idle_minutes(idle_minutes)
         return await self.settings()
 
-    async def models(self) -> View:
-        """The models on offer and the gateway's identity."""
-        return await (await self._session.chat()).gateway.describe()
-
-    async def older_conversations(self) -> View:
-        """Fetches one page further of the list."""
-        return {"more": await (await self._session.chat()).library.load_older()}
-
-
-CHAT_CALLS: Final = {
-    "list_conversations": "list_conversations",
-    "open_conversation": "open_conversation",
-    "older_messages": "older_messages",
-    "close_conversation": "close_conversation",
-    "send": "send",
-    "ask_again": "ask_again",
-    "stop": "stop",
-    "rename": "rename",
-    "delete_conversation": "delete",
-    "safety": "safety",
-}
-"""Calls that need the keys, and the method of `Chat` behind each."""
+    async def close(self) -> None:
+        """Stops all work, as closing the tab does."""
+        await self.cancel_sign_up()
+        await self._session.close()
 
 
 def _read_settings(changes: object) -> tuple[int | None, str | None]:

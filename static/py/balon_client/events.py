@@ -15,16 +15,29 @@ class Events:
     def __init__(self) -> None:
         self._waiting: list[Event] = []
         self._news = asyncio.Event()
+        self._is_closed = False
+
+    def branch(self) -> "Events":
+        """A way into the same queue that can be closed: what a session still says after its end is not heard (A48)."""
+        branch = Events()
+        branch._waiting, branch._news = self._waiting, self._news
+        return branch
+
+    def close(self) -> None:
+        """Hears nothing more from here."""
+        self._is_closed = True
 
     def publish(self, kind: str, **fields: Any) -> None:
         """Adds an event."""
+        if self._is_closed:
+            return
         self._waiting.append({"type": kind, **fields})
         del self._waiting[:-MAX_WAITING]
         self._news.set()
 
     def publish_reply(self, conversation_id: UUID, message_id: UUID, text: str) -> None:
         """Adds text of a reply; joins the event before when it is of the same reply."""
-        last = self._waiting[-1] if self._waiting else None
+        last = self._waiting[-1] if self._waiting and not self._is_closed else None
         if last and last["type"] == "reply" and last["message_id"] == str(message_id):
             last["text"] += text
             return
@@ -49,5 +62,6 @@ class Events:
         while not self._waiting:
             self._news.clear()
             await self._news.wait()
-        taken, self._waiting = self._waiting, []
+        taken = self._waiting[:]
+        self._waiting.clear()
         return taken

@@ -1,7 +1,6 @@
 """The gateway as the browser sees it: verified, pinned, and the only one that prompts are sealed to (section 9)."""
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -23,7 +22,8 @@ from balon_client.ports import encode_json
 from balon_client.problems import GatewayUnavailableError, UnknownModelError
 from balon_client.prompts import PromptMessage
 from balon_client.records import GatewayConfig
-from balon_client.wire import Fields
+from balon_client.shared import Shared
+from balon_client.wire import Fields, load_json
 
 FIXED_GATEWAY_ID: Final[bytes | None] = None
 """A build may fix the gateway; otherwise its first use is trusted, and the page says so."""
@@ -79,6 +79,7 @@ class Gateway:
         self._parts = parts
         self._keyring = parts.keyring
         self._key: VerifiedKey | None = None
+        self._fetch_once = Shared(self._fetch)
         self._is_first_use = False
 
     async def key(self, *, fresh: bool = False) -> VerifiedKey:
@@ -95,7 +96,9 @@ class Gateway:
         now = self._parts.now_ms()
         if self._key is None or fresh or self._key.statement.not_after_ms - _REFRESH_BEFORE_MS < now:
             self._key = None
-            self._key = await self._fetch(now)
+            if fresh:
+                self._fetch_once.renew()
+            self._key = await self._fetch_once()
         return self._key
 
     async def describe(self) -> dict[str, Any]:
@@ -124,7 +127,8 @@ class Gateway:
             "first_use": self._is_first_use,
         }
 
-    async def _fetch(self, now: int) -> VerifiedKey:
+    async def _fetch(self) -> VerifiedKey:
+        now = self._parts.now_ms()
         try:
             config = await self._parts.api.inference_config()
         except ProblemError as error:
@@ -197,7 +201,7 @@ class Gateway:
 
 def _parse_models(encoded: bytes) -> tuple[Model, ...]:
     try:
-        items = Fields({"models": json.loads(encoded)}, "inference-config").items("models")
+        items = Fields({"models": load_json(encoded)}, "inference-config").items("models")
         return tuple(map(_parse_model, items))
     except (AnswerError, ValueError, RecursionError):
         raise GatewayKeyError from None

@@ -9,9 +9,9 @@ from balon.protocol.contexts import keyring_context
 from balon.protocol.encoding import encode_b64u
 from balon.protocol.envelope import Kind
 from balon_client.account import Account
-from balon_client.alarms import KeyringError, KeyringRollbackError
+from balon_client.alarms import AlarmError, KeyringError, KeyringRollbackError
 from balon_client.api import Api
-from balon_client.errors import DecryptionError, NetworkError, ProblemError
+from balon_client.errors import ClientError, DecryptionError, ProblemError
 from balon_client.keyring_model import Change, KeyringContent, parse_keyring
 from balon_client.ports import Crypto, Platform, RootKey
 from balon_client.records import KeyringRecord
@@ -57,21 +57,36 @@ class Keyring:
         self._session_id = account.session_id
         self._pending: list[Change] = []
         self._saving: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+        self._alarm: AlarmError | None = None
+        self._is_closed = False
         self.version = version
         self.content = content
+
+    def verify_current(self) -> None:
+        """Checks that the server has not taken back what this browser has seen of the keyring (A14).
+
+        Raises:
+            KeyringError: What it gave last does not open.
+            KeyringRollbackError: What it gave last is older.
+        """
+        if self._alarm is not None:
+            raise self._alarm
 
     def change(self, change: Change) -> None:
         """Applies a change at once and saves it soon. Nothing is saved when it changes nothing."""
         if not change(self.content):
             return
         self._pending.append(change)
+        if self._is_closed:
+            return
         if self._saving is None or self._saving.done():
             self._saving = asyncio.ensure_future(self._save_soon())
 
     async def _save_soon(self) -> None:
         await self._platform.clock.sleep(SAVE_AFTER_S)
-        # What is not saved now waits for the next change or round of synchronisation.
-        with contextlib.suppress(NetworkError, ProblemError):
+        # What is not saved now waits for the next change or round of synchronisation, which tells of an alarm too.
+        with contextlib.suppress(ClientError):
             await self.save()
 
     async def save(self) -> None:
@@ -83,11 +98,11 @@ class Keyring:
             KeyringError: The keyring that came back does not open.
             KeyringRollbackError: It is older than this one.
         """
-        async with self._platform.tabs.lock(LOCK):
+        async with self._platform.tabs.lock(LOCK), self._lock:
             for _ in range(_ATTEMPTS):
-                if not self._pending or await self._put():
+                if self._is_closed or not self._pending or await self._put():
                     return
-                await self.refresh()
+                await self._refresh()
 
     async def _put(self) -> bool:
         waiting = list(self._pending)
@@ -109,22 +124,37 @@ class Keyring:
             KeyringError: It does not open.
             KeyringRollbackError: It is older than this one.
         """
+        async with self._lock:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         record = await self._api.keyring()
-        if record.version < self.version:
-            raise KeyringRollbackError
-        if record.version == self.version:
+        try:
+            content = await self._open_newer(record)
+        except AlarmError as alarm:
+            self._alarm = alarm
+            raise
+        self._alarm = None
+        if content is None:
             return
-        content = await open_keyring(self._platform.crypto, self._mek, self._user_id, record)
         self._pending = [change for change in self._pending if change(content)]
         self.content = content
         await self._note(record)
+
+    async def _open_newer(self, record: KeyringRecord) -> KeyringContent | None:
+        if record.version < self.version:
+            raise KeyringRollbackError
+        if record.version == self.version:
+            return None
+        return await open_keyring(self._platform.crypto, self._mek, self._user_id, record)
 
     async def _note(self, record: KeyringRecord) -> None:
         self.version = record.version
         await self._platform.key_store.update_metadata({"keyring": keyring_json(record)}, session_id=self._session_id)
 
     def close(self) -> None:
-        """Stops the save that waits."""
+        """Saves nothing more: by now the cookie may be another account's (A48)."""
+        self._is_closed = True
         if self._saving is not None:
             self._saving.cancel()
 

@@ -1,19 +1,22 @@
 """The list of conversations: fetched in pages, verified in batches, kept in step with the server."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
-from balon_client.alarms import AlarmError, AnswerError
+from balon_client.alarms import AlarmError, AnswerError, ConversationError
 from balon_client.conversations import Conversation
 from balon_client.errors import ProblemError
 from balon_client.grants import GrantVerifier, create_conversation
-from balon_client.keyring_model import forget_conversation, note_meta, note_roster
+from balon_client.keyring_model import Mark, forget_conversation, note_meta, note_roster
 from balon_client.parts import Parts
-from balon_client.problems import ConversationGoneError
+from balon_client.problems import ConversationGoneError, NotWritableError
 from balon_client.records import ConversationRecord, MetaRecord
+from balon_client.shared import Shared
 from balon_client.titles import open_titles, seal_title
 from balon_client.views import conversation_item
+
+_ATTEMPTS: Final = 3
 
 
 class Library:
@@ -29,6 +32,7 @@ class Library:
         self._records: dict[UUID, ConversationRecord] = {}
         self._refused: set[UUID] = set()
         self._next: str | None = None
+        self._refresh_once = Shared(self._refresh)
         self.is_loaded = False
 
     # --- Reading ---
@@ -47,10 +51,13 @@ class Library:
         self._events.publish("conversations", conversations=self.items(), more=self._next is not None)
 
     async def refresh(self) -> None:
-        """Fetches the newest page; those that are gone from it are removed."""
-        before = set(self._conversations)
+        """Fetches the newest page; those that are gone from it are removed. Callers at the same time share it."""
+        await self._refresh_once()
+
+    async def _refresh(self) -> None:
+        before, known = set(self._conversations), self._marks()
         page = await self._api.conversations(None)
-        await self._take(page.conversations)
+        await self._take(self._not_overtaken(page.conversations, known))
         if not self.is_loaded:
             self._next = page.next
         self._remove_missing(before, page.conversations, is_everything=page.next is None)
@@ -60,8 +67,9 @@ class Library:
     async def load_older(self) -> bool:
         """Fetches one page further; says whether there are more."""
         if self._next is not None:
+            known = self._marks()
             page = await self._api.conversations(self._next)
-            await self._take(page.conversations)
+            await self._take(self._not_overtaken(page.conversations, known))
             self._next = page.next
             self.publish()
         return self._next is not None
@@ -77,6 +85,21 @@ class Library:
             ConversationGoneError: It is not there.
             AlarmError: It is none of this person's conversations, whatever the server says.
         """
+        await self._take([await self._fetch_record(conversation_id)], anew=anew)
+        conversation = self._conversations.get(conversation_id)
+        if conversation is None:
+            raise ConversationGoneError
+        return conversation
+
+    async def _fetch_record(self, conversation_id: UUID) -> ConversationRecord:
+        for _ in range(_ATTEMPTS):
+            known = self._marks()
+            record = await self._request(conversation_id)
+            if self._not_overtaken([record], known):
+                break
+        return record
+
+    async def _request(self, conversation_id: UUID) -> ConversationRecord:
         try:
             record = await self._api.conversation(conversation_id)
         except ProblemError as error:
@@ -86,15 +109,18 @@ class Library:
             raise ConversationGoneError from None
         if record.id != conversation_id:
             raise AnswerError("conversation.id")
-        if anew:
-            self._records.pop(conversation_id, None)
-            if known := self._conversations.get(conversation_id):
-                known.alarms.clear()
-        await self._take([record])
-        conversation = self._conversations.get(conversation_id)
-        if conversation is None:
-            raise ConversationGoneError
-        return conversation
+        return record
+
+    def _marks(self) -> dict[UUID, tuple[Mark | None, int]]:
+        """What was seen of each conversation when a request goes out."""
+        return {id_: (seen.roster, seen.meta_version) for id_, seen in self._keyring.content.conversations.items()}
+
+    def _not_overtaken(
+        self, records: Sequence[ConversationRecord], known: Mapping[UUID, tuple[Mark | None, int]]
+    ) -> list[ConversationRecord]:
+        """Leaves out answers that may be older than what this client wrote or learned while they were on their way."""
+        now = self._marks()
+        return [record for record in records if record.id not in known or known[record.id] == now.get(record.id)]
 
     # --- Changing ---
 
@@ -111,11 +137,16 @@ class Library:
         if not is_same or [(g.signed, g.wrapped) for g in record.grants] != [(made.grant, made.wrapped)]:
             raise AnswerError("conversation")
         await self._take([record])
-        return self._conversations[conversation.id]
+        kept = self._conversations.get(conversation.id)
+        if kept is None:
+            raise ConversationError
+        return kept
 
     async def rename(self, conversation: Conversation, title: str) -> None:
         """Seals, signs and stores a title; when another one came first, behind that one."""
-        for _ in range(3):
+        for _ in range(_ATTEMPTS):
+            if not conversation.is_writable:
+                raise NotWritableError
             meta = await seal_title(self._parts.crypto, self._parts.account, conversation, title)
             if await self._put_title(conversation, meta):
                 conversation.title, conversation.meta_version = title, meta.meta_version
@@ -163,11 +194,11 @@ class Library:
 
     # --- Verifying ---
 
-    async def _take(self, records: Sequence[ConversationRecord]) -> None:
+    async def _take(self, records: Sequence[ConversationRecord], *, anew: bool = False) -> None:
         for record in records:
             if known := self._conversations.get(record.id):
                 known.updated_ms = max(known.updated_ms, record.updated_ms)
-        changed = [record for record in records if self._is_changed(record)]
+        changed = [record for record in records if anew or self._is_changed(record)]
         self._records |= {record.id: record for record in records if record not in changed}
         if not changed:
             return
@@ -175,13 +206,13 @@ class Library:
         pairs = await self._verifier.verify(changed, content)
         await open_titles(self._parts.crypto, pairs, content)
         for record, conversation in pairs:
-            self._keep(record, conversation)
+            self._keep(record, conversation, anew=anew)
 
     def _is_changed(self, record: ConversationRecord) -> bool:
         known = self._records.get(record.id)
         return known is None or (known.roster, known.grants, known.meta) != (record.roster, record.grants, record.meta)
 
-    def _keep(self, record: ConversationRecord, conversation: Conversation) -> None:
+    def _keep(self, record: ConversationRecord, conversation: Conversation, *, anew: bool) -> None:
         known = self._conversations.get(record.id)
         if known is None and conversation.alarms and record.id not in self._keyring.content.conversations:
             # Nobody here ever saw it, and it does not hold: the server made it up (A8). It is not listed.
@@ -191,6 +222,8 @@ class Library:
         if known is None:
             self._conversations[record.id] = conversation
         else:
+            if anew:
+                known.alarms.clear()
             known.absorb(conversation)
         if not conversation.alarms and (mark := conversation.roster_mark):
             self._keyring.change(note_roster(record.id, mark))

@@ -1,64 +1,57 @@
 """The session of one tab: signed out, signed in or locked (docs/protocol.md section 11).
 
 The session record is what all tabs share; a channel among them says when to look at it. Whatever goes wrong, a tab
-ends with fewer keys, never with more.
+ends with fewer keys, never with more, and never with those of another session (A48).
 """
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable
-from typing import Any, Final, Literal
+from functools import partial
+from typing import Any
 
-from balon_client.accounts import Accounts, derive_keys, verify_terms
+from balon_client.accounts import Accounts
 from balon_client.alarms import AlarmError
 from balon_client.api import Api
+from balon_client.background import Background, attempt_all
 from balon_client.chat import Chat
-from balon_client.errors import ClientError, DecryptionError, NetworkError, ProblemError, StorageError
+from balon_client.errors import StorageError
 from balon_client.events import Events
-from balon_client.keyring import Keyring, open_keyring
-from balon_client.keyring_model import DEFAULT_IDLE_MINUTES
-from balon_client.opening import OpenedAccount, open_keys, open_mek, verify_bundle
+from balon_client.idle import IdleWatch, Over
+from balon_client.keyring import Keyring
+from balon_client.opening import OpenedAccount
 from balon_client.parts import Parts
-from balon_client.ports import PasswordBuffer, Platform, SessionRecord
-from balon_client.problems import LockedError, SignedOutError, WrongPasswordError
-from balon_client.records import Active
-from balon_client.session_record import KeptSession, Times, read_metadata, write_metadata, write_times
+from balon_client.ports import PasswordBuffer, Platform
+from balon_client.problems import LockedError, SignedOutError
+from balon_client.reopening import probe_server, reopen_with_handles, reopen_with_password
+from balon_client.session_record import KeptSession, State, Times, session_view
+from balon_client.session_store import Found, SessionStore
 from balon_client.signed_in import SignedIn
+from balon_client.tab_notices import Notice, TabNotices
 from balon_client.views import View
-
-State = Literal["signed-out", "signed-in", "locked"]
-_LOOK_S: Final = 5.0
 
 
 class Session:
-    """Who is signed in in this tab. Its calls are those of docs/worker.md."""
+    """Who is signed in in this tab. Every change of state holds one lock, so changes never overlap."""
 
     def __init__(self, platform: Platform, events: Events) -> None:
         self._platform = platform
         self._events = events
         self._api = Api(platform.http)
         self.accounts = Accounts(platform, self._api)
+        self._store = SessionStore(platform)
+        self._background = Background(events)
+        self._notices = TabNotices(platform.tabs, events, self._hear)
+        self._change = asyncio.Lock()
         self._state: State = "signed-out"
         self._kept: KeptSession | None = None
         self._open: SignedIn | None = None
-        self._change = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._api.on_session_ended = self._end_soon
 
     # --- What the page asks ---
 
     @property
     def view(self) -> View:
         """Session as the page gets it."""
-        known = self._kept.active if self._kept else None
-        times = self._open.times if self._open else self._kept.times if self._kept else None
-        return {
-            "state": self._state,
-            "login": known.login if known else None,
-            "user_id": str(known.user_id) if known else None,
-            "persistent": self._platform.key_store.persistent,
-            "idle_minutes": times.idle_minutes if times else DEFAULT_IDLE_MINUTES,
-        }
+        times = self._open.idle.times if self._open else None
+        return session_view(self._state, self._kept, times, persistent=self._platform.key_store.persistent)
 
     async def chat(self) -> Chat:
         """The conversations of the signed-in person.
@@ -74,11 +67,22 @@ class Session:
         return (await self._require()).parts
 
     async def _require(self) -> SignedIn:
-        if self._open is not None and self._open.times.is_over(self._now_ms()):
-            await self._look()
+        if self._open is not None and self._open.idle.is_over:
+            await self._open.idle.look()
         if self._open is None:
             raise LockedError if self._state == "locked" else SignedOutError
         return self._open
+
+    async def touch(self) -> None:
+        """The person is active."""
+        if self._open is not None:
+            await self._open.idle.touch()
+
+    async def set_idle_minutes(self, minutes: int) -> None:
+        """Changes how long nothing may happen until it locks, for all tabs."""
+        opened = await self._require()
+        await opened.idle.set_idle_minutes(minutes)
+        self._notices.tell("times", opened.session_id)
 
     # --- Boot ---
 
@@ -90,78 +94,103 @@ class Session:
         """
         await self._platform.crypto.verify_support()
         async with self._change:
-            await self._resume()
-        self._spawn(self._watch_time())
-        self._spawn(self._watch_tabs())
+            if self._open is None:
+                await self._resume()
+        self._notices.start()
         return self.view
 
     async def _resume(self) -> None:
-        record = await self._platform.key_store.load()
-        kept = read_metadata(record.metadata) if record else None
-        active = await self._probe()
-        if record is None or kept is None or not self._is_valid(kept, active):
-            await self._forget()
+        while True:
+            before = await self._store.load()
+            active = await probe_server(self._api, self._events)
+            async with self._store.lock():
+                found = await self._store.load()
+                if _session_of(found) != _session_of(before):
+                    continue  # Another tab signed in or out meanwhile: that one is to be judged.
+                if found is None or not found.kept.is_open(active, self._now_ms()):
+                    await self._forget()
+                    return
+            await self._go_on(found)
             return
-        self._kept, self._state = kept, "locked"
-        if record.keys is None:
+
+    async def _go_on(self, found: Found) -> None:
+        """Goes on with the handles of the record, or locked when there are none or their time is over."""
+        self._kept, self._state = found.kept, "locked"
+        if found.record.keys is None:
             return
-        if kept.times.is_over(self._now_ms()):
-            await self._platform.key_store.save(SessionRecord(record.metadata, None))
+        if found.kept.times.is_over(self._now_ms()):
+            await self._store.drop_handles(found.session_id)
             return
         try:
-            await self._reopen(record, kept)
-        except AlarmError:
+            opened = await reopen_with_handles(self._platform, found.kept, found.record.keys)
+        except AlarmError as alarm:
             await self._forget()
-
-    async def _probe(self) -> Active | Literal["unreachable"] | None:
-        """The session that the server holds open."""
-        try:
-            return await self._api.session()
-        except (NetworkError, ProblemError):
-            return "unreachable"
-
-    def _is_valid(self, kept: KeptSession, active: Active | Literal["unreachable"] | None) -> bool:
-        if isinstance(active, Active):
-            return kept.is_of(active)
-        return active == "unreachable" and self._now_ms() < kept.active.expires_at_ms
-
-    async def _reopen(self, record: SessionRecord, kept: KeptSession) -> None:
-        """Goes on with the handles of the record."""
-        if record.keys is None:
+            self._events.publish_alarm(alarm.problem)
             return
-        bundle = await verify_bundle(self._platform.crypto, kept.terms, kept.records.bundle)
-        content = await open_keyring(self._platform.crypto, record.keys.mek, kept.active.user_id, kept.records.keyring)
-        account = kept.account(bundle, record.keys)
-        self._begin(OpenedAccount(account, kept.records, content), kept.times)
+        self._begin(opened, found.kept.times)
+
+    async def _forget(self) -> None:
+        """Wipes what no session stands behind; while nothing is open."""
+        self._kept, self._state = None, "signed-out"
+        try:
+            await self._store.wipe()
+        except StorageError as error:
+            self._events.publish_alarm(error.problem)
 
     # --- Signing in and up ---
 
     async def enter(self, opened: OpenedAccount) -> View:
         """Begins the session of an account that was opened, and tells the other tabs."""
         async with self._change:
-            await self._drop_open()
-            now = self._now_ms()
-            idle_minutes = opened.keyring.settings.idle_minutes
-            times = Times(unlocked_ms=now, active_ms=now, idle_minutes=idle_minutes)
-            await self._store(opened, times)
-            self._begin(opened, times)
-        self._platform.tabs.post({"type": "signed-in"})
+            before, self._open = self._open, None
+            if before is not None:
+                await before.close()
+                self._events.clear()
+            await self._begin_anew(opened)
+        self._notices.tell("signed-in", opened.account.session_id)
         return self.view
 
-    async def _store(self, opened: OpenedAccount, times: Times) -> None:
-        metadata = write_metadata(opened.account, opened.records, times)
-        await self._platform.key_store.save(SessionRecord(metadata, opened.account.keys))
-        self._kept = read_metadata(metadata)
+    async def _begin_anew(self, opened: OpenedAccount) -> None:
+        now_ms = self._now_ms()
+        times = Times(unlocked_ms=now_ms, active_ms=now_ms, idle_minutes=opened.keyring.settings.idle_minutes)
+        self._kept = await self._store.save(opened, times)
+        self._begin(opened, times)
 
     def _begin(self, opened: OpenedAccount, times: Times) -> None:
         account = opened.account
+        ended = partial(self._end_soon, account.session_id)
+        api = Api(self._platform.http, session_id=account.session_id, on_session_ended=ended)
         version = opened.records.keyring.version
-        keyring = Keyring(self._platform, self._api, account, version=version, content=opened.keyring)
-        parts = Parts(self._platform, self._api, self._events, account, keyring)
-        self._state = "signed-in"
-        self._api.session_id = account.session_id
-        self._open = SignedIn(parts, times, self._end_soon)
+        keyring = Keyring(self._platform, api, account, version=version, content=opened.keyring)
+        parts = Parts(self._platform, api, self._events.branch(), account, keyring)
+        over = partial(self._on_time, account.session_id)
+        idle = IdleWatch(self._store, self._platform.clock, times, expires_at_ms=account.expires_at_ms, over=over)
+        self._open, self._state = SignedIn(parts, idle, ended), "signed-in"
         self._open.start()
+
+    # --- Locking and unlocking ---
+
+    async def lock(self, reason: str = "locked") -> View:
+        """Deletes all handles here and, by a notice, in every other tab."""
+        async with self._change:
+            if self._open is not None:
+                await self._lock(self._open, reason)
+        return self.view
+
+    async def _lock(self, opened: SignedIn, reason: str) -> None:
+        self._open, self._kept, self._state = None, None, "signed-out"
+        opened.silence()
+        await attempt_all([self._drop_handles(opened.session_id)])
+        self._events.clear()
+        self._publish(reason if self._kept else "other-tab")
+        steps = [self._tell("locked", opened.session_id), opened.flush(), opened.close()]
+        if self._kept is None:
+            steps.append(self._store.wipe_unless_other(opened.session_id))
+        await attempt_all(steps)
+
+    async def _drop_handles(self, session_id: str) -> None:
+        self._kept = await self._store.drop_handles(session_id)
+        self._state = "locked" if self._kept else "signed-out"
 
     async def unlock(self, password: PasswordBuffer) -> View:
         """Opens the sealed keys of the record with the password, without the network; then checks with the server.
@@ -172,209 +201,140 @@ class Session:
         """
         async with self._change:
             if self._open is None:
-                kept = await self._load_kept(password)
-                opened = await self._open_kept(kept, password)
-                now = self._now_ms()
-                times = Times(unlocked_ms=now, active_ms=now, idle_minutes=opened.keyring.settings.idle_minutes)
-                await self._store(opened, times)
-                self._begin(opened, times)
+                kept = await self._load_locked(password)
+                await self._begin_anew(await reopen_with_password(self._platform, kept, password))
+                self._notices.tell("unlocked", kept.session_id)
+                self._background.spawn(self._check_server(kept))
             else:
                 self._platform.crypto.zero(password)
-        self._platform.tabs.post({"type": "unlocked"})
-        self._spawn(self._check_server())
         return self.view
 
-    async def _load_kept(self, password: PasswordBuffer) -> KeptSession:
-        record = await self._platform.key_store.load()
-        kept = read_metadata(record.metadata) if record else None
-        if kept is None:
-            self._platform.crypto.zero(password)
-            await self._forget()
-            raise SignedOutError
-        return kept
+    async def _load_locked(self, password: PasswordBuffer) -> KeptSession:
+        found = await self._store.load()
+        own = self._kept.session_id if self._kept else None
+        if found is not None and found.session_id == own:
+            return found.kept
+        self._platform.crypto.zero(password)
+        if own is not None:
+            self._kept, self._state = None, "signed-out"
+            self._publish("other-tab")
+        raise SignedOutError
 
-    async def _open_kept(self, kept: KeptSession, password: PasswordBuffer) -> OpenedAccount:
-        crypto = self._platform.crypto
-        keys = await derive_keys(self._platform, password, verify_terms(kept.terms))
-        try:
-            mek = await open_mek(crypto, keys.kek, kept.terms, kept.records)
-        except DecryptionError:
-            raise WrongPasswordError from None
-        bundle, account_keys = await open_keys(crypto, mek, kept.terms, kept.records)
-        keyring = await open_keyring(crypto, mek, kept.active.user_id, kept.records.keyring)
-        return OpenedAccount(kept.account(bundle, account_keys), kept.records, keyring)
-
-    async def _check_server(self) -> None:
+    async def _check_server(self, kept: KeptSession) -> None:
         """After an unlock: is this still the session and the account that the record is of?"""
-        active = await self._probe()
-        if self._kept and not self._is_valid(self._kept, active):
-            await self._end("ended")
+        active = await probe_server(self._api, self._events)
+        if not kept.is_open(active, self._now_ms()):
+            await self._end(kept.session_id, kept.reason_to_end(active))
 
-    # --- Locking ---
-
-    async def lock(self, reason: str = "locked") -> View:
-        """Deletes all handles here and, by a notice, in every other tab."""
-        async with self._change:
-            await self._lock(reason)
-        self._platform.tabs.post({"type": "locked"})
-        return self.view
-
-    async def _lock(self, reason: str) -> None:
-        opened = self._open
-        if opened is None:
-            return
-        self._open, self._state = None, "locked"
-        record = await self._platform.key_store.load()
-        if record is not None and (kept := read_metadata(record.metadata)):
-            self._kept = kept
-            await self._platform.key_store.save(SessionRecord(record.metadata, None))
-        else:
-            await self._forget()
-        await self._finish(opened)
-        self._publish(reason)
-
-    async def _finish(self, opened: SignedIn) -> None:
-        await opened.flush()
-        await opened.close()
-        self._events.clear()
-
-    async def touch(self) -> None:
-        """The person is active. After sleep it is too late for that: then it locks."""
-        opened = self._open
-        if opened is None:
-            return
-        if opened.times.is_over(self._now_ms()):
-            await self._look()
-            return
-        opened.times.active_ms = self._now_ms()
-        await self._share_times(opened)
-
-    async def set_idle_minutes(self, minutes: int) -> None:
-        """Changes how long nothing may happen until it locks, for all tabs."""
-        opened = await self._require()
-        opened.times.idle_minutes = minutes
-        await self._share_times(opened)
-
-    async def _share_times(self, opened: SignedIn) -> None:
-        session_id = opened.parts.account.session_id
-        if not await self._platform.key_store.update_metadata(write_times(opened.times), session_id=session_id):
-            await self._end("other-tab")
-
-    async def _look(self) -> None:
-        """Locks when the time has come, unless the person was active in another tab."""
-        opened = self._open
-        if opened is None:
-            return
-        record = await self._platform.key_store.load()
-        kept = read_metadata(record.metadata) if record else None
-        if kept is None:
-            await self._end("other-tab")
-            return
-        opened.times = kept.times
-        if kept.times.is_over(self._now_ms()):
+    async def _on_time(self, session_id: str, reason: Over) -> None:
+        """The time of a session is over, or its record is gone."""
+        if reason == "idle" and self._open is not None and self._open.session_id == session_id:
             await self.lock("idle")
-
-    async def _watch_time(self) -> None:
-        while True:
-            await self._platform.clock.sleep(_LOOK_S)
-            if self._open is not None and self._open.times.is_over(self._now_ms()):
-                await self._look()
+        elif reason != "idle":
+            await self._end(session_id, reason)
 
     # --- Leaving ---
 
     async def sign_out(self) -> View:
-        """Does every step whatever fails: saves, logs out, forgets, tells the other tabs, sweeps again."""
+        """Does every step whatever fails: wipes, saves, logs out, forgets, tells the other tabs, sweeps again."""
         async with self._change:
             opened, self._open = self._open, None
+            session_id = self._kept.session_id if self._kept else None
+            self._kept, self._state = None, "signed-out"
+            steps = [self._store.wipe()]
             if opened is not None:
-                await self._finish(opened)
-            await asyncio.gather(self._log_out(), self._wipe())
-            self._platform.tabs.post({"type": "signed-out"})
-            await self._forget()
+                opened.silence()
+                steps += [opened.flush(), opened.close()]
+            steps += [self._log_out(session_id), self._tell("signed-out", session_id), self._store.wipe()]
+            *_, swept = await attempt_all(steps)
+            self._events.clear()
+            if swept is not None:
+                self._events.publish_alarm(StorageError().problem)
         self._publish("signed-out")
         return self.view
 
-    async def _log_out(self) -> None:
-        with contextlib.suppress(ClientError):
-            await self._api.logout()
+    async def _log_out(self, session_id: str | None) -> None:
+        await Api(self._platform.http, session_id=session_id).logout()
 
-    def _end_soon(self, reason: str = "ended") -> None:
-        self._spawn(self._end(reason))
+    async def _tell(self, kind: Notice, session_id: str | None) -> None:
+        self._notices.tell(kind, session_id)
 
-    async def _end(self, reason: str) -> None:
-        """The session is over for a reason outside this tab: nothing of it stays."""
+    def _end_soon(self, session_id: str, reason: str = "ended") -> None:
+        self._background.spawn(self._end(session_id, reason))
+
+    async def _end(self, session_id: str, reason: str) -> None:
+        """A session is over for a reason outside this tab: nothing of it stays, and nothing of another goes."""
         async with self._change:
-            if self._state == "signed-out":
+            if self._kept is None or self._kept.session_id != session_id:
                 return
             opened, self._open = self._open, None
-            if opened is not None:
-                await opened.close()
-                self._events.clear()
-            await self._wipe_own()
             self._kept, self._state = None, "signed-out"
+            steps = [self._store.wipe_unless_other(session_id)]
+            if opened is not None:
+                opened.silence()
+                steps.append(opened.close())
+            wiped, *_ = await attempt_all(steps)
+            self._events.clear()
+            if wiped is not None:
+                self._events.publish_alarm(StorageError().problem)
         self._publish(reason)
         if reason != "other-tab":
-            self._platform.tabs.post({"type": "signed-out"})
-
-    async def _forget(self) -> None:
-        self._kept, self._state = None, "signed-out"
-        await self._drop_open()
-        await self._wipe()
-
-    async def _drop_open(self) -> None:
-        opened, self._open = self._open, None
-        if opened is not None:
-            await opened.close()
-            self._events.clear()
-
-    async def _wipe_own(self) -> None:
-        """Wipes, unless another tab has begun another session meanwhile."""
-        record = await self._platform.key_store.load()
-        theirs = read_metadata(record.metadata) if record else None
-        if not (theirs and self._kept and theirs.active.session_id != self._kept.active.session_id):
-            await self._wipe()
-
-    async def _wipe(self) -> None:
-        try:
-            await self._platform.key_store.wipe()
-        except StorageError as error:
-            self._events.publish_alarm(error.problem)
+            self._notices.tell("signed-out", session_id)
 
     # --- The other tabs ---
 
-    async def _watch_tabs(self) -> None:
-        while True:
-            for message in await self._platform.tabs.receive():
-                await self._hear(message.get("type"))
-
-    async def _hear(self, kind: Any) -> None:
+    async def _hear(self, kind: Any, session_id: Any) -> None:
         """A notice only says when to look: what counts is the record that all tabs share."""
-        if kind == "signed-out":
-            await self._end("other-tab")
-        elif kind == "locked" and self._open is not None:
-            async with self._change:
-                await self._lock("locked")
+        own = self._kept.session_id if self._kept else None
+        if kind == "signed-out" and own is not None and (session_id == own or await self._is_gone(own)):
+            await self._end(own, "other-tab")
+        elif kind == "locked":
+            await self._follow_lock()
         elif kind in {"signed-in", "unlocked"}:
             await self._follow(kind)
+        elif kind == "times" and self._open is not None:
+            await self._open.idle.look()
+
+    async def _is_gone(self, own: str) -> bool:
+        return _session_of(await self._store.load()) != own
+
+    async def _follow_lock(self) -> None:
+        """Locks too, unless the person has unlocked again meanwhile."""
+        async with self._change:
+            opened = self._open
+            if opened is None:
+                return
+            found = await self._store.load()
+            if found is None or found.session_id != opened.session_id or found.record.keys is None:
+                await self._lock(opened, "locked")
 
     async def _follow(self, kind: str) -> None:
-        """Another tab signed in or unlocked: this one does too, or leaves when it was someone else's."""
+        """Another tab signed in or unlocked: this one does too, or leaves when it was someone else's session."""
         async with self._change:
-            before = self._kept.active.session_id if self._kept else None
-            if (self._open is None and before is None) or kind == "unlocked":
-                await self._take_over()
+            own = self._kept.session_id if self._kept else None
+            if own is None or (self._open is None and not await self._is_gone(own)):
+                await self._take_over(kind)
                 return
-        record = await self._platform.key_store.load()
-        kept = read_metadata(record.metadata) if record else None
-        if kept is None or kept.active.session_id != before:
-            await self._end("other-tab")
+        if await self._is_gone(own):
+            await self._end(own, "other-tab")
 
-    async def _take_over(self) -> None:
-        if self._open is None:
-            await self._resume()
-            self._publish("unlocked" if self._open else "locked")
+    async def _take_over(self, kind: str) -> None:
+        before = self._state
+        await self._resume()
+        if self._open is not None:
+            self._publish(kind)
+        elif self._state != before:
+            self._publish("locked" if self._state == "locked" else "ended")
 
-    # --- Helpers of this class ---
+    # --- The end of the tab ---
+
+    async def close(self) -> None:
+        """Stops all work and leaves the record as it is, as closing the tab does."""
+        self._notices.close()
+        self._background.close()
+        opened, self._open = self._open, None
+        if opened is not None:
+            await opened.close()
 
     def _publish(self, reason: str) -> None:
         self._events.publish("session", session=self.view, reason=reason)
@@ -382,7 +342,6 @@ class Session:
     def _now_ms(self) -> int:
         return self._platform.clock.now_ms()
 
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+def _session_of(found: Found | None) -> str | None:
+    return found.session_id if found else None

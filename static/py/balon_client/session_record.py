@@ -1,17 +1,22 @@
 """What a session leaves in the browser (docs/protocol.md section 11): public metadata, and handles while unlocked."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from balon.protocol.statements import Bundle
 from balon_client.account import Account
 from balon_client.accounts import records_json
 from balon_client.alarms import AnswerError
+from balon_client.keyring_model import DEFAULT_IDLE_MINUTES
 from balon_client.opening import Terms
 from balon_client.ports import AccountKeys, JsonObject
 from balon_client.records import AccountRecords, Active
+from balon_client.views import View
 from balon_client.wire import Fields
 
+State = Literal["signed-out", "signed-in", "locked"]
+ServerSession = Active | Literal["unreachable"] | None
+"""What the server says of the open session: one, none, or nothing since it cannot be reached."""
 LONGEST_MS: Final = 12 * 60 * 60 * 1000
 """Handles are dropped this long after the password was typed, however busy the person is."""
 _MINUTE_MS: Final = 60_000
@@ -39,6 +44,21 @@ class KeptSession:
     records: AccountRecords
     times: Times
 
+    @classmethod
+    def parse(cls, metadata: JsonObject) -> "KeptSession":
+        """Reads what `write_metadata` wrote.
+
+        Raises:
+            AnswerError: It is something else, as from another version of the page.
+        """
+        fields = Fields(metadata, "session-record")
+        return cls(Active.parse(metadata, with_records=False), AccountRecords.parse(fields), read_times(fields))
+
+    @property
+    def session_id(self) -> str:
+        """Which session of the server it is."""
+        return self.active.session_id
+
     @property
     def terms(self) -> Terms:
         """What the password is derived with to unlock."""
@@ -54,6 +74,19 @@ class KeptSession:
             account_version=self.active.account_version,
             expires_at_ms=self.active.expires_at_ms,
         )
+
+    def is_open(self, active: ServerSession, now_ms: int) -> bool:
+        """Whether the session may go on; without the network, as long as it would last."""
+        if isinstance(active, Active):
+            return self.is_of(active)
+        return active == "unreachable" and now_ms < self.active.expires_at_ms
+
+    def reason_to_end(self, active: ServerSession) -> str:
+        """Why it may not go on, as the page is told (docs/worker.md)."""
+        if active == "unreachable":
+            return "expired"
+        is_same = isinstance(active, Active) and active.session_id == self.active.session_id
+        return "account-changed" if is_same else "ended"
 
     def is_of(self, active: Active) -> bool:
         """Whether the server's session is the one these keys were opened in, unchanged (A48)."""
@@ -90,10 +123,9 @@ def write_times(times: Times) -> JsonObject:
 
 
 def read_metadata(metadata: JsonObject) -> KeptSession | None:
-    """Reads what `write_metadata` wrote; None for anything else, as from another version of the page."""
+    """Reads what `write_metadata` wrote; None for anything else."""
     try:
-        fields = Fields(metadata, "session-record")
-        return KeptSession(Active.parse(metadata, with_records=False), AccountRecords.parse(fields), read_times(fields))
+        return KeptSession.parse(metadata)
     except AnswerError:
         return None
 
@@ -109,3 +141,15 @@ def read_times(fields: Fields) -> Times:
         active_ms=fields.integer("active_ms"),
         idle_minutes=fields.integer("idle_minutes", least=1),
     )
+
+
+def session_view(state: State, kept: KeptSession | None, times: Times | None, *, persistent: bool) -> View:
+    """Session as the page gets it (docs/worker.md)."""
+    known = times or (kept.times if kept else None)
+    return {
+        "state": state,
+        "login": kept.active.login if kept else None,
+        "user_id": str(kept.active.user_id) if kept else None,
+        "persistent": persistent,
+        "idle_minutes": known.idle_minutes if known else DEFAULT_IDLE_MINUTES,
+    }

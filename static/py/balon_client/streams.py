@@ -23,6 +23,8 @@ from balon_client.views import View, reply_view
 _LET_OTHERS_SAVE_S: Final = 3.0
 """How long a tab that only follows leaves the saving to the one that asked."""
 _MOST_SUBSCRIPTIONS: Final = 5
+_PASSING: Final = frozenset({429, 500, 502, 503, 504})
+"""What the web tier answers while it is overloaded or restarts: the reply is kept and saved later."""
 _GONE: Final = frozenset({"gone", "expired"})
 
 
@@ -244,7 +246,8 @@ class Streams:
         except (NetworkError, NotSentError):
             return  # The next round of synchronisation tries again.
         except ProblemError as error:
-            self._remove(running, error)
+            if error.status not in _PASSING:
+                self._remove(running, error)
             return
         except ClientError as error:
             self._events.publish_alarm(error.problem, running.conversation.id)

@@ -3,19 +3,20 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from balon.protocol.encoding import decode_b64u
 from balon.protocol.errors import EncodingError
 from balon_client.alarms import AnswerError
+from balon_client.background import Background
 from balon_client.chat import Chat
 from balon_client.errors import ClientError, NetworkError, ProblemError, SocketClosedError
 from balon_client.parts import Parts
 from balon_client.ports import Connection
 from balon_client.problems import ConversationGoneError
-from balon_client.wire import Fields
+from balon_client.wire import Fields, load_json
 
 PATH: Final = "/ws/v1/"
 SESSION_ENDED: Final = 4401
@@ -23,6 +24,7 @@ _PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 _ROUND_S: Final = 60.0
 _PING_S: Final = 25.0
 _SILENCE_S: Final = 60.0
+_HELLO_S: Final = 15.0
 _MAX_FRAME_TEXT: Final = 1 << 21
 
 
@@ -40,7 +42,7 @@ class Sync:
         self._on_ended = on_ended
         self._connection: Connection | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._background: set[asyncio.Task[None]] = set()
+        self._background = Background(parts.events)
         self._heard_s = 0.0
         self._state = ""
         self.chat: Chat
@@ -52,7 +54,8 @@ class Sync:
 
     async def close(self) -> None:
         """Ends everything; harmless twice."""
-        for task in [*self._tasks, *self._background]:
+        self._background.close()
+        for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
         self._tasks.clear()
@@ -96,7 +99,9 @@ class Sync:
         except SocketClosedError as error:
             if error.close_code == SESSION_ENDED:
                 self._on_ended("ended")
-        except AnswerError as error:
+        except (NetworkError, ProblemError, TimeoutError):
+            return  # A request that a message caused: the next socket begins with all of it.
+        except ClientError as error:
             self._parts.events.publish_alarm(error.problem)
         finally:
             self._connection = None
@@ -104,7 +109,8 @@ class Sync:
 
     async def _greet(self, connection: Connection) -> None:
         """The first message says whose socket it is: never this session's keys on another's socket (A48)."""
-        first, *rest = await connection.receive()
+        async with asyncio.timeout(_HELLO_S):
+            first, *rest = await connection.receive()
         fields = _parse(first)
         if fields is None or fields.text("type") != "hello":
             raise AnswerError("socket.hello")
@@ -116,7 +122,7 @@ class Sync:
             raise SocketClosedError
         self._connection = connection
         self._tell("online")
-        self._spawn(self._catch_up())
+        self._background.spawn(self._catch_up())
         if rest:
             await self._take(rest)
 
@@ -163,9 +169,9 @@ class Sync:
     def _notice(self, fields: Fields) -> None:
         what = fields.text("what")
         if what == "keyring":
-            self._spawn(self._parts.keyring.refresh())
+            self._background.spawn(self._parts.keyring.refresh())
         elif fields.has("conversation_id"):
-            self._spawn(self._look(what, fields.uuid("conversation_id")))
+            self._background.spawn(self._look(what, fields.uuid("conversation_id")))
 
     async def _look(self, what: str, conversation_id: UUID) -> None:
         """Something changed: fetch it. A notice is a hint and says nothing that is believed."""
@@ -196,7 +202,7 @@ class Sync:
                 await self._ping(self._connection)
             if waited_s >= _ROUND_S:
                 waited_s = 0.0
-                self._spawn(self.fetch_all())
+                self._background.spawn(self.fetch_all())
 
     async def _ping(self, connection: Connection) -> None:
         """Keeps the socket alive, and closes one that has fallen silent, as after sleep."""
@@ -218,20 +224,6 @@ class Sync:
 
     # --- Helpers of this class ---
 
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(self._quietly(work))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-
-    async def _quietly(self, work: Awaitable[None]) -> None:
-        """Background work: the network's failures pass, everything else is shown."""
-        try:
-            await work
-        except (NetworkError, ProblemError):
-            return
-        except ClientError as error:
-            self._parts.events.publish_alarm(error.problem)
-
     def _tell(self, state: str) -> None:
         if state != self._state:
             self._state = state
@@ -243,7 +235,7 @@ class Sync:
 
 def _parse(text: str) -> Fields | None:
     try:
-        return Fields(json.loads(text), "socket")
+        return Fields(load_json(text), "socket")
     except (ValueError, AnswerError, RecursionError):
         return None
 

@@ -1,0 +1,45 @@
+"""Work that no call of the page waits for."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import Any
+
+from balon_client.errors import ClientError, NetworkError, ProblemError
+from balon_client.events import Events
+
+
+class Background:
+    """Tasks that end with their owner. The network's failures pass, every other refusal becomes an alarm."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Awaitable[object]) -> None:
+        """Begins some work."""
+        task = asyncio.ensure_future(self._quietly(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _quietly(self, work: Awaitable[object]) -> None:
+        try:
+            await work
+        except (NetworkError, ProblemError):
+            return
+        except ClientError as error:
+            self._events.publish_alarm(error.problem)
+
+    def close(self) -> None:
+        """Cancels all of it, but for the task that closes."""
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+
+
+async def attempt_all(steps: Iterable[Awaitable[Any]]) -> list[BaseException | None]:
+    """Does every step in order, whatever fails; gives what went wrong with each."""
+    outcomes: list[BaseException | None] = []
+    for step in steps:
+        outcome: object = (await asyncio.gather(step, return_exceptions=True))[0]
+        outcomes.append(outcome if isinstance(outcome, BaseException) else None)
+    return outcomes

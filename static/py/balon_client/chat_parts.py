@@ -1,0 +1,45 @@
+"""What reading, writing and naming work with, besides the parts of the session."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from balon_client.conversations import Conversation
+from balon_client.histories import Histories
+from balon_client.inference import Gateway
+from balon_client.library import Library
+from balon_client.parts import Parts
+from balon_client.problems import ConversationGoneError
+from balon_client.screen import Screen
+from balon_client.sending import Sender
+from balon_client.streams import Streams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatParts:
+    """The conversations of one signed-in session, taken apart by noun."""
+
+    parts: Parts
+    gateway: Gateway
+    library: Library
+    screen: Screen
+    histories: Histories
+    sender: Sender
+    streams: Streams
+
+    def known(self, conversation_id: UUID) -> Conversation:
+        """A conversation that this tab knows.
+
+        Raises:
+            ConversationGoneError: It knows none.
+        """
+        conversation = self.library.get(conversation_id)
+        if conversation is None:
+            raise ConversationGoneError
+        return conversation
+
+    async def verified(self, conversation_id: UUID) -> Conversation:
+        """A conversation without known alarms; one with alarms is fetched and judged anew."""
+        known = self.library.get(conversation_id)
+        if known is None or known.alarms:
+            return await self.library.fetch(conversation_id, anew=True)
+        return known

@@ -1,0 +1,34 @@
+"""Who can read a conversation, and where its plaintext exists (docs/protocol.md section 9)."""
+
+from typing import Any, Final
+
+from balon_client.account import Account
+from balon_client.conversations import Conversation
+from balon_client.inference import Gateway
+
+PLAINTEXT_PLACES: Final = (
+    "In this browser, while you are signed in and Balon is not locked.",
+    (
+        "In the memory of the inference gateway, while it answers: it reads the messages that are sent with a question "
+        "and writes the reply. It keeps and logs neither."
+    ),
+)
+
+
+def describe_safety(conversation: Conversation, account: Account, gateway: Gateway) -> dict[str, Any]:
+    """The value of the call `safety`."""
+    members = conversation.roster.members.values() if conversation.roster else ()
+    return {
+        "members": [
+            {
+                "user_id": str(member.user_id),
+                "name": account.login if member.user_id == account.user_id else str(member.user_id),
+                "you": member.user_id == account.user_id,
+                "role": str(member.role),
+            }
+            for member in members
+        ],
+        "epoch": conversation.epoch,
+        "gateway": {"fingerprint": gateway.pinned()["fingerprint"]},
+        "plaintext_places": list(PLAINTEXT_PLACES),
+    }
