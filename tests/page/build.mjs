@@ -7,7 +7,11 @@ const [root, out] = process.argv.slice(2);
 
 const { metafile } = await esbuild.build({
   absWorkingDir: root,
-  entryPoints: { app: resolve(root, "tests/page/entry.js"), style: resolve(root, "static/css/app.css") },
+  entryPoints: {
+    app: resolve(root, "tests/page/entry.js"),
+    fences: resolve(root, "tests/page/fences.js"),
+    style: resolve(root, "static/css/app.css"),
+  },
   bundle: true,
   splitting: true,
   format: "esm",
