@@ -6,6 +6,7 @@ import functools
 import json
 import re
 import subprocess
+import sys
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -68,9 +69,17 @@ class Handler(SimpleHTTPRequestHandler):
         """Says nothing: pytest reports what matters."""
 
 
+class Server(ThreadingHTTPServer):
+    """Serves in threads, and is not surprised when a page goes in the middle of an answer."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def serve(out: Path) -> ThreadingHTTPServer:
     """Starts on a free loopback port, in a thread."""
     handler = functools.partial(Handler, directory=str(out))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = Server(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server

@@ -33,5 +33,10 @@ export function period(ms, now = Date.now()) {
 
 /** A fingerprint in groups of four, so that two people can read it to each other. */
 export function groups(text, size = 4) {
-  return (text ?? "").replaceAll(" ", "").match(new RegExp(`.{1,${size}}`, "g"))?.join(" ") ?? "";
+  return (
+    (text ?? "")
+      .replaceAll(" ", "")
+      .match(new RegExp(`.{1,${size}}`, "g"))
+      ?.join(" ") ?? ""
+  );
 }
