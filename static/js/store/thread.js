@@ -59,8 +59,14 @@ export class Thread extends EventTarget {
     try {
       this.#show(await this.store.call("open_conversation", this.id));
     } catch (error) {
-      this.#setState("failed", toProblem(error));
+      this.#refuse(toProblem(error));
     }
+  }
+
+  /** What the server gave cannot be true: nothing is written behind it. Without a network one may go on typing. */
+  #refuse(problem) {
+    this.writable = problem.action === "retry";
+    this.#setState("failed", problem);
   }
 
   #show({ title, epoch, messages, more, alarms, writable }) {
