@@ -3,6 +3,7 @@
 .DEFAULT_GOAL := run
 
 PY := .venv/bin/python
+SCRIPTS := static/js static/css static/py 'scripts/**/*.mjs' 'tests/**/*.{js,mjs}' eslint.config.mjs
 
 run: setup ## Start Balon on http://localhost:8000 (PORT=… for another port)
 	@exec $(PY) -m scripts.run
@@ -11,15 +12,18 @@ test: setup-test ## Every test, browser tests included
 	@$(PY) -m pytest $(ARGS)
 	@BALON_TEST_SERVICES=real $(PY) -m pytest tests/accounts tests/keystore tests/conversations tests/project $(ARGS)
 
-lint: setup-test ## Style, types, import rules
+lint: setup-test ## Style, types, import rules, of Python and JavaScript
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@PYTHONPATH=static/py .venv/bin/lint-imports
+	@$(PY) -m scripts.nodejs node node_modules/eslint/bin/eslint.js .
+	@$(PY) -m scripts.nodejs node node_modules/prettier/bin/prettier.cjs --check --log-level warn $(SCRIPTS)
 
 format: setup-test ## Rewrite the sources in their one style
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
+	@$(PY) -m scripts.nodejs node node_modules/prettier/bin/prettier.cjs --write --log-level warn $(SCRIPTS)
 
 bench: setup-test ## Measurements, each against a baseline in the same run
 	@$(PY) scripts/bench/run.py $(ARGS)

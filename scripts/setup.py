@@ -44,7 +44,7 @@ def main() -> None:
     lock = ROOT / ("requirements-dev.lock" if arguments.test else "requirements.lock")
     make_virtual_environment()
     install_packages(lock)
-    run([PYTHON, ROOT / "scripts" / "build_assets.py"])
+    run([PYTHON, ROOT / "scripts" / "build_assets.py", *(["--dev"] if arguments.test else [])])
 
 
 def require_python() -> None:

@@ -39,7 +39,6 @@ export function startFakeCore() {
 class FakeCore extends EventTarget {
   calls = [];
   #older = [];
-  #current = null;
   #stopped = new Set();
 
   constructor(scenario) {
@@ -169,7 +168,6 @@ class FakeCore extends EventTarget {
     const all = typeof messages === "number" ? longHistory(messages) : (messages ?? sampleMessages());
     this.madeMs = performance.now() - start;
     const page = this.scenario.page ?? 50;
-    this.#current = id;
     this.#older = all.slice(0, -page);
     return {
       id,
@@ -189,7 +187,6 @@ class FakeCore extends EventTarget {
   }
 
   call_close_conversation() {
-    this.#current = null;
     return null;
   }
 
@@ -221,7 +218,6 @@ class FakeCore extends EventTarget {
   async call_send(conversationId, text, model) {
     const id = conversationId ?? uuid(Math.floor(Math.random() * 1e9));
     if (!conversationId) this.#add(id);
-    this.#current = id;
     const mine = message({ kind: "you", name: this.login ?? "alice" }, text, { state: "sending" });
     this.emit("saving", { state: "saving" });
     this.emit("message", { conversation_id: id, message: mine });

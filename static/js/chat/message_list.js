@@ -80,7 +80,7 @@ class Messages extends Element {
   }
 
   render() {
-    const { thread, store } = this;
+    const { thread } = this;
     const busy = Boolean(thread && (thread.streaming || thread.loadingOlder || thread.state === "loading"));
     return html`
       <div
