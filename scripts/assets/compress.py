@@ -80,11 +80,3 @@ def _link(source: Path, target: Path) -> None:
     except OSError:
         shutil.copyfile(source, unfinished)
     unfinished.replace(target)
-
-
-def drop_unused(files: Iterable[Path], cache: Path) -> None:
-    """Remove from the cache what belongs to none of these files."""
-    digests = {hashlib.sha256(path.read_bytes()).hexdigest()[:32] for path in files}
-    for path in cache.glob("*"):
-        if path.name[:32] not in digests:
-            path.unlink()
