@@ -14,6 +14,8 @@ from rest_framework.request import Request
 
 from accounts.models import SignInSession, User
 from accounts.selectors import find_session
+from accounts.sessions import note_browser, note_use
+from accounts.sessions_devices import describe_device
 from balon.protocol.encoding import parse_uuid
 from balon.protocol.errors import EncodingError
 
@@ -62,12 +64,15 @@ def plain_request(request: Request) -> HttpRequest:
 
 
 def session_of(cookie_session: Any) -> SignInSession | None:
-    """The standing sign-in session that a cookie's session names."""
+    """The standing sign-in session that a cookie's session names. That it was used is noted, once a minute."""
     try:
         session_id = parse_uuid(cookie_session.get(_SESSION_KEY))
     except EncodingError:
         return None
-    return find_session(session_id)
+    session = find_session(session_id)
+    if session is not None:
+        note_use(session)
+    return session
 
 
 def require_session(request: Request) -> SignInSession:
@@ -85,7 +90,13 @@ def remember_session(request: HttpRequest, session: SignInSession) -> None:
     """Ties the browser to a session under a new cookie value, with a new CSRF token."""
     request.session.flush()
     request.session.clear_expired()
+    request.session.create()
     request.session[_SESSION_KEY] = str(session.pk)
+    note_browser(
+        session,
+        cookie_key=str(request.session.session_key),
+        device=describe_device(request.headers.get("User-Agent", "")),
+    )
     rotate_token(request)
 
 

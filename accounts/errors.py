@@ -40,5 +40,13 @@ class SignInRefusedError(AccountError):
     default_code = "sign-in-refused"
 
 
+class UnknownSessionError(AccountError):
+    """No session, or none of the requester's."""
+
+    status_code = status.HTTP_404_NOT_FOUND
+    default_detail = "There is nothing here."
+    default_code = "not-found"
+
+
 class InstallationKeyError(Exception):
     """What rests in the database does not open under the installation keys: an operator's fault, never a person's."""

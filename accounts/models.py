@@ -108,6 +108,8 @@ class SignInSession(models.Model):
     """One sign-in of a person. Its id is public; the cookie's value is another and stays in Django's session table.
 
     A session stands only while the account version is the one it was made under, so raising that ends all sessions.
+    `device` is made of a few known words (accounts/sessions_devices.py), never the browser's own header. `cookie_key`
+    finds the row of the cookie, so that both go together.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -115,9 +117,23 @@ class SignInSession(models.Model):
     account_version = models.PositiveBigIntegerField()
     created_ms = models.PositiveBigIntegerField(default=now_ms)
     expires_ms = models.PositiveBigIntegerField(db_index=True)
+    last_used_ms = models.PositiveBigIntegerField(default=now_ms)
+    device = models.CharField(max_length=64, default="")
+    cookie_key = models.CharField(max_length=40, default="")
 
     def __str__(self) -> str:
         return f"session {self.pk}"
+
+
+class DeletionRequest(models.Model):
+    """An account that its person asked to delete; it goes once the waiting period is over."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="deletion_request")
+    requested_ms = models.PositiveBigIntegerField(default=now_ms)
+    delete_after_ms = models.PositiveBigIntegerField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"deletion of {self.pk}"
 
 
 class Sentinel(models.Model):

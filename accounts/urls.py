@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import views
+from accounts import sessions_views, views
 
 urlpatterns = [
     path("", views.AccountsView.as_view(), name="sign-up"),
@@ -10,4 +10,6 @@ urlpatterns = [
     path("/login", views.LoginView.as_view(), name="login"),
     path("/logout", views.LogoutView.as_view(), name="logout"),
     path("/self", views.SelfView.as_view(), name="account"),
+    path("/sessions", sessions_views.SessionsView.as_view(), name="sessions"),
+    path("/sessions/<uuid:session_id>", sessions_views.OneSessionView.as_view(), name="one-session"),
 ]

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 _FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=\Z")
+_DAYS = re.compile(r"[0-9]{1,3}\Z")
 _LIMIT = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})\Z")
 
 
@@ -35,6 +36,13 @@ def read_limit(text: str) -> tuple[int, int]:
     if match is None:
         raise ImproperlyConfigured(f"A limit must look like 30/300 (attempts/seconds); not {text!r}.")
     return int(match[1]), int(match[2])
+
+
+def read_days(text: str) -> int:
+    """Reads a number of days, 0 to 365."""
+    if not _DAYS.match(text) or int(text) > 365:
+        raise ImproperlyConfigured(f"A number of days is 0 to 365; not {text!r}.")
+    return int(text)
 
 
 def derive_key(secret: str, purpose: str) -> bytes:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from balon.environment import derive_key, read_fernet_keys, read_limit, read_origin
+from balon.environment import derive_key, read_days, read_fernet_keys, read_limit, read_origin
 from balon.logs import configure_logging
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,6 +63,7 @@ BALON_LIMIT_ADDRESS = read_limit(env.str("BALON_LIMIT_ADDRESS", default="300/300
 BALON_LIMIT_LOGIN = read_limit(env.str("BALON_LIMIT_LOGIN", default="30/300"))
 BALON_LIMIT_INFERENCE = read_limit(env.str("BALON_LIMIT_INFERENCE", default="120/60"))
 BALON_MAX_STREAMS = env.int("BALON_MAX_STREAMS", default=8)
+BALON_DELETION_DAYS = read_days(env.str("BALON_DELETION_DAYS", default="7"))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 3 << 19
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
 
@@ -123,7 +124,7 @@ USE_TZ = True
 # Cookies and transport -----------------------------------------------------------------------------------------------
 _prefix = "__Host-" if _secure else ""
 SESSION_COOKIE_NAME = f"{_prefix}balon-session"
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_SECURE = _secure

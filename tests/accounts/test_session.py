@@ -27,7 +27,7 @@ def test_a_person_gets_who_they_are(alice: Browser):
     }  # fmt: skip
     assert (content["state"], content["login"]) == ("active", "alice@example.org")
     assert content["user_id"] == str(alice.keys.user_id)
-    assert 0 <= now_ms() + 12 * 3_600_000 - content["expires_at_ms"] < 60_000
+    assert 0 <= now_ms() + 14 * 24 * 3_600_000 - content["expires_at_ms"] < 60_000
 
 
 def test_the_session_id_is_not_the_cookie(alice: Browser, settings: Any):
