@@ -84,17 +84,25 @@ def test_only_a_key_that_is_being_made_is_extractable():
 
 def test_the_master_key_is_sealed_under_the_password_and_the_kit_and_nothing_else():
     """No key of the server's has a place to stand in: no escrow (A7)."""
-    keys = source(ADAPTERS / "keys.mjs")
-    assert re.findall(r"envelope\.seal\((\w+), KIND\.(\w+), \w+, ([#.\w]+)\)", keys) == [
+    keys, generation = source(ADAPTERS / "keys.mjs"), source(ADAPTERS / "generation.mjs")
+    sealing = r"envelope\.seal\((\w+), KIND\.(\w+), \w+, ([#.\w]+)\)"
+    assert re.findall(sealing, keys) == [("newKek", "MEK", "mek")]
+    assert re.findall(sealing, generation) == [
         ("kek", "MEK", "this.#mek"),
         ("mek", "IDK", "this.#seed"),
         ("mek", "RSA", "this.#pkcs8"),
         ("recovery", "RECOVERY", "everything"),
     ]
-    assert len(re.findall(r"envelope\.seal\(", keys)) == 4
+    assert len(re.findall(r"envelope\.seal\(", "".join(map(source, ADAPTERS.glob("*.mjs"))))) == 5
     # Drawn, packed for the kit, sealed, imported, zeroed.
-    assert keys.count("#mek") == 5
+    assert generation.count("#mek") == 5
     assert lines_with(r"seal_many\([^)]*Kind\.(MEK|IDK|RSA|RECOVERY)") == []
+
+
+def test_a_master_key_changes_its_password_in_one_place_and_for_derived_keys_alone():
+    """Whoever re-seals has both KEKs from the password: no key that an answer brought comes near (A7)."""
+    callers = {line.partition(":")[0] for line in lines_with(r"\.reseal_master_key\(")}
+    assert callers <= {"static/py/balon_client/credentials.py"}
 
 
 def test_key_id_and_commitment_are_compared_in_constant_time():

@@ -37,11 +37,12 @@ def pbkdf2(password: bytes, salt: bytes, iterations: int) -> bytes:
 
 
 class PycaGeneration:
-    """The port `AccountGeneration`."""
+    """The port `AccountGeneration`: everything new, or around a seed and an RSA key that stay."""
 
-    def __init__(self, random_bytes, rsa_key: rsa.RSAPrivateKey | None) -> None:
+    def __init__(self, random_bytes, rsa_key: rsa.RSAPrivateKey | None, seed: bytes | None = None) -> None:
         self._random_bytes = random_bytes
-        self._mek, self._seed, self._code = (random_bytes(32) for _ in range(3))
+        self._mek, self._code = random_bytes(32), random_bytes(32)
+        self._seed = seed or random_bytes(32)
         self._rsa = rsa_key
         self._ended = False
 

@@ -13,11 +13,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
 
-from balon.protocol.contexts import frame_aad, kek_info, login_seed_info, reply_info
-from balon.protocol.envelope import Kind
-from balon.protocol.errors import FrameError, PasswordPolicyError, SignatureFormError
+from balon.protocol.contexts import frame_aad, kek_info, login_seed_info, recovery_seed_info, reply_info
+from balon.protocol.encoding import parse_prefixed
+from balon.protocol.envelope import Kind, parse_envelope
+from balon.protocol.errors import EncodingError, FrameError, PasswordPolicyError, SignatureFormError
 from balon.protocol.frames import encode_frame_nonce, unpad_frame
 from balon.protocol.password import MAX_PASSWORD_SIZE, hash_password_salt, verify_kdf_policy
+from balon.protocol.recovery import hash_recovery_salt
 from balon.protocol.signatures import verify_signature_form
 from balon.protocol.types import Ciphertext, PublicKey, Signature, WrappedKey
 from balon_client.errors import DamagedFramesError, DecryptionError, KeyPairError, SignatureError
@@ -26,7 +28,10 @@ from balon_client.ports import (
     DecryptionKey,
     EncapsulatedRequest,
     GeneratedConversationKey,
+    KitKeys,
     OpenedFrame,
+    OpenedKit,
+    PasswordKey,
     PasswordKeys,
     ReplyKey,
     RootKey,
@@ -34,7 +39,7 @@ from balon_client.ports import (
 )
 from balon_client.randomness import CheckedRandom
 from tests.client.doubles.accounts import PycaGeneration, pbkdf2, public_of, spki_of
-from tests.client.doubles.envelopes import derive_commitment, hkdf, open_envelope, seal_envelope
+from tests.client.doubles.envelopes import derive_commitment, hkdf, key_id, open_envelope, seal_envelope
 from tests.client.doubles.platform import SystemClock
 
 _HPKE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
@@ -64,20 +69,60 @@ class PycaCrypto:
     def zero(self, password) -> None:
         password[:] = bytes(len(password))
 
+    async def import_password(self, password) -> PasswordKey:
+        try:
+            _verify_size(password)
+            return PasswordKey(bytes(password))
+        finally:
+            self.zero(password)
+
     async def derive_password_keys(self, password, *, login, kdf, salt, iterations, user_id) -> PasswordKeys:
         try:
             verify_kdf_policy(algorithm=kdf, iterations=iterations, salt=salt)
-            if not 0 < len(password) <= MAX_PASSWORD_SIZE:
-                raise PasswordPolicyError("A password has 1 to 1024 bytes.")
-            master = pbkdf2(password, hash_password_salt(login, salt), iterations)
+            octets = password.native if isinstance(password, PasswordKey) else password
+            _verify_size(octets)
+            master = pbkdf2(octets, hash_password_salt(login, salt), iterations)
         finally:
-            self.zero(password)
+            if not isinstance(password, PasswordKey):
+                self.zero(password)
         seed = hkdf(master, b"", login_seed_info(user_id))
         login_key = SigningKey(Ed25519PrivateKey.from_private_bytes(seed), public_of(seed))
         return PasswordKeys(RootKey(hkdf(master, b"", kek_info(user_id))), login_key)
 
     def generate_account_keys(self) -> PycaGeneration:
         return PycaGeneration(self._random_bytes, self._rsa_key)
+
+    async def renew_account_keys(self, mek, context, idk_env, public) -> PycaGeneration:
+        seed = open_envelope(mek.native, Kind.IDK, context, idk_env)
+        _verify_seed(seed, public)
+        return PycaGeneration(self._random_bytes, None, seed)
+
+    async def derive_kit_keys(self, code, credential) -> KitKeys:
+        salt = credential.rec_salt
+        verify_kdf_policy(algorithm=credential.kdf, iterations=credential.iterations, salt=salt)
+        root = pbkdf2(code, hash_recovery_salt(credential.user_id, salt), credential.iterations)
+        if key_id(root) != parse_envelope(Kind.RECOVERY, credential.rec_env).kid:
+            raise DecryptionError
+        seed = hkdf(root, b"", recovery_seed_info(credential.user_id, credential.recovery_id))
+        return KitKeys(RootKey(root), SigningKey(Ed25519PrivateKey.from_private_bytes(seed), public_of(seed)))
+
+    async def open_kit(self, root, context, rec_env, public) -> OpenedKit:
+        opened = open_envelope(root.native, Kind.RECOVERY, context, rec_env)
+        try:
+            mek, seed, pkcs8 = parse_prefixed(opened)
+        except (EncodingError, ValueError):
+            raise DecryptionError from None
+        if len(mek) != 32:
+            raise DecryptionError
+        _verify_seed(seed, public.idk_pub)
+        key = _load_rsa(pkcs8, public.spki)
+        return OpenedKit(RootKey(mek), PycaGeneration(self._random_bytes, key, seed))
+
+    async def reseal_master_key(self, old, old_context, mek_env, *, new, new_context):
+        mek = open_envelope(old.native, Kind.MEK, old_context, mek_env)
+        if len(mek) != 32:
+            raise DecryptionError
+        return seal_envelope(new.native, Kind.MEK, new_context, mek, self._random_bytes(32))
 
     async def open_root_key(self, root, kind, context, envelope) -> RootKey:
         opened = open_envelope(root.native, kind, context, envelope)
@@ -87,21 +132,11 @@ class PycaCrypto:
 
     async def open_signing_key(self, root, context, envelope, public) -> SigningKey:
         seed = open_envelope(root.native, Kind.IDK, context, envelope)
-        if len(seed) != 32:
-            raise DecryptionError
-        if public_of(seed) != public:
-            raise KeyPairError
+        _verify_seed(seed, public)
         return SigningKey(Ed25519PrivateKey.from_private_bytes(seed), public)
 
     async def open_decryption_key(self, root, context, envelope, spki) -> DecryptionKey:
-        pkcs8 = open_envelope(root.native, Kind.RSA, context, envelope)
-        try:
-            key = load_der_private_key(pkcs8, None)
-        except ValueError:
-            raise DecryptionError from None
-        if not isinstance(key, rsa.RSAPrivateKey) or spki_of(key) != spki:
-            raise KeyPairError
-        return DecryptionKey(key)
+        return DecryptionKey(_load_rsa(open_envelope(root.native, Kind.RSA, context, envelope), spki))
 
     async def seal_many(self, root, kind, items):
         return [
@@ -176,6 +211,28 @@ class PycaCrypto:
                 raise DamagedFramesError(opened)
             opened.append(found)
         return opened
+
+
+def _verify_size(password: bytes) -> None:
+    if not 0 < len(password) <= MAX_PASSWORD_SIZE:
+        raise PasswordPolicyError("A password has 1 to 1024 bytes.")
+
+
+def _verify_seed(seed: bytes, public: PublicKey) -> None:
+    if len(seed) != 32:
+        raise DecryptionError
+    if public_of(seed) != public:
+        raise KeyPairError
+
+
+def _load_rsa(pkcs8: bytes, spki: bytes) -> rsa.RSAPrivateKey:
+    try:
+        key = load_der_private_key(pkcs8, None)
+    except ValueError:
+        raise DecryptionError from None
+    if not isinstance(key, rsa.RSAPrivateKey) or spki_of(key) != spki:
+        raise KeyPairError
+    return key
 
 
 def _open_or_none(root: bytes, kind: Kind, context: bytes, envelope: bytes):

@@ -9,17 +9,20 @@ from pyodide.ffi import to_js
 
 from balon.protocol import contexts
 from balon.protocol.envelope import Kind
+from balon.protocol.recovery import RECOVERY_ITERATIONS, RecoveryCredential, decode_recovery_code
 from balon_client.adapters.javascript import js_bytes, take_bytes
 from balon_client.adapters.key_store import BrowserKeyStore
-from balon_client.errors import RandomnessError
-from balon_client.ports import SessionRecord
+from balon_client.errors import DecryptionError, KeyPairError, RandomnessError
+from balon_client.ports import AccountPublicKeys, SessionRecord
 from tests.contract.checks.accounts import POLICY, terms
 from tests.contract.checks.conversations import RECIPIENT
+from tests.contract.checks.recovery import kit_context, known_kit, known_public
 from tests.contract.checks.storage import METADATA, account_keys
 from tests.contract.world import raises
 from tests.protocol.kat import CONVERSATION, STREAM, octets
 
 EXPECTED = {
+    "PBKDF2": ["deriveBits"],
     "HKDF": ["deriveBits", "deriveKey"],
     "Ed25519": ["sign"],
     "RSA-OAEP": ["decrypt", "unwrapKey"],
@@ -41,7 +44,36 @@ async def _every_handle(world):
     await world.platform.key_store.save(SessionRecord(METADATA, sealed.keys))
     stored = (await world.platform.key_store.load()).keys
     handles = [derived.kek, derived.login_key, mek, idk, enc, generated.key.root, reply]
+    handles += await _handles_of_changes(world, derived.kek, public, sealed)
     return handles + [key for keys in (sealed.keys, stored) for key in (keys.mek, keys.idk, keys.enc)]
+
+
+async def _handles_of_changes(world, kek, public, sealed):
+    """Another password, a kit that is used, keys that are renewed."""
+    crypto, bound = world.platform.crypto, terms()
+    password = await crypto.import_password(world.password(b"pw"))
+    again = await crypto.derive_password_keys(password, **POLICY | {"iterations": 600_001})
+    await crypto.reseal_master_key(kek, bound.mek_context(), sealed.mek_env, new=again.kek, new_context=b"c")
+    code, credential = decode_recovery_code(sealed.recovery_code), _credential_of(bound, public, sealed)
+    kit = await crypto.derive_kit_keys(code, credential)
+    opened = await crypto.open_kit(kit.root, bound.recovery_context(public), sealed.rec_env, public)
+    recovered = (await opened.generation.seal(kek, bound)).keys
+    renewing = await crypto.renew_account_keys(opened.mek, bound.idk_context(public), sealed.idk_env, public.idk_pub)
+    renewed = (await renewing.seal(kek, bound)).keys
+    handles = [password, again.kek, again.login_key, kit.root, kit.recovery_key, opened.mek]
+    return handles + [key for keys in (recovered, renewed) for key in (keys.mek, keys.idk, keys.enc)]
+
+
+def _credential_of(bound, public, sealed):
+    return RecoveryCredential(
+        user_id=bound.user_id,
+        recovery_id=bound.recovery_id,
+        kdf=bound.kdf,
+        iterations=RECOVERY_ITERATIONS,
+        rec_salt=bound.rec_salt,
+        rec_env=sealed.rec_env,
+        idk_pub=public.idk_pub,
+    )
 
 
 async def check_no_handle_can_be_exported_or_does_more_than_it_must(world):
@@ -138,6 +170,29 @@ async def check_the_password_is_zeroed_when_derivation_fails(world):
     finally:
         balon_tamper.restore()
     assert world.password_bytes(password) == bytes(13)
+
+
+async def check_a_kit_that_does_not_open_leaves_nothing_behind(world):
+    code, credential = known_kit()
+    crypto = world.platform.crypto
+    other = crypto.generate_account_keys()
+    theirs = await other.public_keys()
+    other.drop()
+    balon_tamper.watchSecrets()
+    try:
+        keys = await crypto.derive_kit_keys(code, credential)
+        with raises(DecryptionError):
+            await crypto.derive_kit_keys(bytes(32), credential)
+        with raises(DecryptionError):
+            await crypto.open_kit(keys.root, b"elsewhere", credential.rec_env, known_public())
+        with raises(KeyPairError):
+            public = AccountPublicKeys(theirs.spki, theirs.rsa_kid, known_public().idk_pub)
+            await crypto.open_kit(keys.root, kit_context(credential), credential.rec_env, public)
+        seen = json.loads(balon_tamper.remainingSecrets())
+    finally:
+        balon_tamper.restore()
+    assert seen["seen"] > 8, seen
+    assert seen["left"] == [], seen
 
 
 async def check_randomness_that_repeats_stops_everything(world):

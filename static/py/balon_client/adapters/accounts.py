@@ -20,9 +20,14 @@ from balon_client.ports import (
 class BrowserGeneration:
     """Account keys from the moment their generation starts until they are sealed or dropped."""
 
-    def __init__(self) -> None:
+    def __init__(self, native: Any) -> None:
+        self._js = native
+
+    @classmethod
+    def start(cls) -> "BrowserGeneration":
+        """Starts to generate all of them."""
         with refusals():
-            self._js = js_crypto.generateAccountKeys()
+            return cls(js_crypto.generateAccountKeys())
 
     async def public_keys(self) -> AccountPublicKeys:
         """Waits for the keys and gives their public halves."""

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from balon.protocol.contexts import ck_commit_info, frame_aad, kek_info, login_seed_info, reply_info
-from balon.protocol.envelope import Kind
+from balon.protocol.contexts import ck_commit_info, frame_aad, kek_info, login_seed_info, recovery_seed_info, reply_info
+from balon.protocol.envelope import Kind, parse_envelope
 from balon.protocol.errors import FrameError, PasswordPolicyError, SignatureFormError
 from balon.protocol.frames import encode_frame_nonce, unpad_frame
 from balon.protocol.password import MAX_PASSWORD_SIZE, hash_password_salt, verify_kdf_policy
+from balon.protocol.recovery import RecoveryCredential, hash_recovery_salt
 from balon.protocol.signatures import verify_signature_form
 from balon.protocol.types import Ciphertext, Envelope, Plaintext, PublicKey, Signature, Statement, WrappedKey
 from balon_client.adapters.accounts import BrowserGeneration
@@ -16,12 +17,16 @@ from balon_client.adapters.javascript import js_bytes, js_crypto, js_pack, refus
 from balon_client.errors import DamagedFramesError, DecryptionError, SignatureError
 from balon_client.ports import (
     AccountGeneration,
+    AccountPublicKeys,
     ConversationKey,
     DecryptionKey,
     EncapsulatedRequest,
     GeneratedConversationKey,
+    KitKeys,
     OpenedFrame,
+    OpenedKit,
     PasswordBuffer,
+    PasswordKey,
     PasswordKeys,
     Recipient,
     ReplyKey,
@@ -44,24 +49,73 @@ class BrowserCrypto:
         """Zeroes a password that is not going to be derived from."""
         _js(password).fill(0)
 
+    async def import_password(self, password: PasswordBuffer) -> PasswordKey:
+        """A handle to derive from more than once; zeroes the password whatever happens."""
+        try:
+            _verify_size(password)
+            return PasswordKey(await refusing(js_crypto.importPassword(password)))
+        finally:
+            self.zero(password)
+
     async def derive_password_keys(  # noqa: PLR0913 - the port's
-        self, password: PasswordBuffer, *, login: str, kdf: object, salt: object, iterations: object, user_id: UUID
+        self,
+        password: PasswordBuffer | PasswordKey,
+        *,
+        login: str,
+        kdf: object,
+        salt: object,
+        iterations: object,
+        user_id: UUID,
     ) -> PasswordKeys:
         """KEK and login key; checks the policy first, zeroes the password whatever happens."""
         try:
             verify_kdf_policy(algorithm=kdf, iterations=iterations, salt=salt)
-            if not 0 < _js(password).byteLength <= MAX_PASSWORD_SIZE:
-                raise PasswordPolicyError("A password has 1 to 1024 bytes.")
-            pw_salt = hash_password_salt(login, bytes(_js(salt)))
+            pw_salt = js_bytes(hash_password_salt(login, bytes(_js(salt))))
             infos = js_bytes(kek_info(user_id)), js_bytes(login_seed_info(user_id))
-            found = await refusing(js_crypto.derivePasswordKeys(password, js_bytes(pw_salt), iterations, *infos))
+            if isinstance(password, PasswordKey):
+                deriving = js_crypto.deriveFromPassword(password.native, pw_salt, iterations, *infos)
+            else:
+                _verify_size(password)
+                deriving = js_crypto.derivePasswordKeys(password, pw_salt, iterations, *infos)
+            found = await refusing(deriving)
         finally:
-            self.zero(password)
+            if not isinstance(password, PasswordKey):
+                self.zero(password)
         return PasswordKeys(RootKey(found.kek), SigningKey(found.loginKey, PublicKey(take_bytes(found.loginPublic))))
 
     def generate_account_keys(self) -> AccountGeneration:
         """Starts to generate; returns at once."""
-        return BrowserGeneration()
+        return BrowserGeneration.start()
+
+    async def renew_account_keys(
+        self, mek: RootKey, context: bytes, idk_env: Envelope, public: PublicKey
+    ) -> AccountGeneration:
+        """Starts to generate around an identity key that stays."""
+        parts = map(js_bytes, (context, idk_env, public))
+        return BrowserGeneration(await refusing(js_crypto.renewAccountKeys(mek.native, *parts)))
+
+    async def derive_kit_keys(self, code: bytes, credential: RecoveryCredential) -> KitKeys:
+        """RK and recovery key; checks the policy first."""
+        salt, kid = credential.rec_salt, parse_envelope(Kind.RECOVERY, credential.rec_env).kid
+        verify_kdf_policy(algorithm=credential.kdf, iterations=credential.iterations, salt=salt)
+        pw_salt = js_bytes(hash_recovery_salt(credential.user_id, salt))
+        info = js_bytes(recovery_seed_info(credential.user_id, credential.recovery_id))
+        deriving = js_crypto.deriveKitKeys(js_bytes(code), pw_salt, credential.iterations, js_bytes(kid), info)
+        found = await refusing(deriving)
+        return KitKeys(RootKey(found.root), SigningKey(found.key, PublicKey(take_bytes(found.publicKey))))
+
+    async def open_kit(self, root: RootKey, context: bytes, rec_env: Envelope, public: AccountPublicKeys) -> OpenedKit:
+        """Opens a kit in one call and checks both pairs."""
+        parts = map(js_bytes, (context, rec_env, public.idk_pub, public.spki))
+        found = await refusing(js_crypto.openKit(root.native, *parts))
+        return OpenedKit(RootKey(found.mek), BrowserGeneration(found.generation))
+
+    async def reseal_master_key(
+        self, old: RootKey, old_context: bytes, mek_env: Envelope, *, new: RootKey, new_context: bytes
+    ) -> Envelope:
+        """Opens and seals in one call."""
+        opened = old.native, js_bytes(old_context), js_bytes(mek_env)
+        return Envelope(take_bytes(await refusing(js_crypto.resealMaster(*opened, new.native, js_bytes(new_context)))))
 
     async def open_root_key(self, root: RootKey, kind: Kind, context: bytes, envelope: Envelope) -> RootKey:
         """Opens a 32-byte root key as a handle."""
@@ -175,6 +229,11 @@ class BrowserCrypto:
 def _js(value: object) -> Any:
     """What a port passes as an object and this adapter knows to be a proxy, or checked."""
     return value
+
+
+def _verify_size(password: PasswordBuffer) -> None:
+    if not 0 < _js(password).byteLength <= MAX_PASSWORD_SIZE:
+        raise PasswordPolicyError("A password has 1 to 1024 bytes.")
 
 
 def _pack_tuples(items: Sequence[tuple[bytes, ...]]) -> Any:

@@ -1,5 +1,6 @@
-// Keys: made, opened and wrapped inside one JavaScript call each. Raw bytes live in a Uint8Array until the end of the
-// call, which zeroes them; what leaves is a handle that cannot be exported (docs/protocol.md sections 2, 4, 6, 7).
+// Keys: derived, opened and wrapped inside one JavaScript call each (generation.mjs makes those of an account). Raw bytes
+// live in a Uint8Array until the end of the call, which zeroes them; what leaves is a handle that cannot be exported
+// (docs/protocol.md sections 2, 4, 6, 7).
 import * as envelope from "./envelope.mjs";
 import {
   EMPTY,
@@ -14,25 +15,30 @@ import {
   refuseDecryption,
   Refusal,
   requireHandle,
-  sha256,
   subtle,
   unpack,
   zero,
 } from "./primitives.mjs";
 
-const KIND = { MEK: 0x01, RSA: 0x02, IDK: 0x03, RECOVERY: 0x07 };
-const RSA_OAEP = { name: "RSA-OAEP", hash: "SHA-256" };
-const RSA_4096 = { ...RSA_OAEP, modulusLength: 4096, publicExponent: Uint8Array.of(1, 0, 1) };
-const RECOVERY_ITERATIONS = 600_000;
+export const KIND = { MEK: 0x01, RSA: 0x02, IDK: 0x03, RECOVERY: 0x07 };
+export const RSA_OAEP = { name: "RSA-OAEP", hash: "SHA-256" };
 // RFC 8410: the start of every Ed25519 private key in PKCS#8; the seed follows.
 const ED25519_PKCS8 = Uint8Array.from([
   0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ]);
 
-async function pbkdf2(secret, salt, iterations) {
-  const key = await subtle.importKey("raw", secret, "PBKDF2", false, ["deriveBits"]);
+/** A PBKDF2 handle of secret bytes: good for deriving and nothing else. */
+const importPbkdf2 = (secret) => subtle.importKey("raw", secret, "PBKDF2", false, USAGES.PBKDF2);
+
+async function stretch(key, salt, iterations) {
+  requireHandle(key, "PBKDF2", USAGES.PBKDF2);
   const parameters = { name: "PBKDF2", hash: "SHA-256", salt, iterations };
   return new Uint8Array(await subtle.deriveBits(parameters, key, 256));
+}
+
+/** The 32 bytes that a secret gives, as a root. The secret stays: whoever made it zeroes it. */
+export async function stretchRoot(secret, salt, iterations) {
+  return importRoot(await stretch(await importPbkdf2(secret), salt, iterations));
 }
 
 async function importSeed(seed, extractable) {
@@ -45,27 +51,47 @@ async function importSeed(seed, extractable) {
 }
 
 /** The public key of a seed. JWK is the only way to it; its text with the seed cannot be zeroed (documented). */
-async function publicOfSeed(seed) {
+export async function publicOfSeed(seed) {
   const { x } = await subtle.exportKey("jwk", await importSeed(seed, true));
   return Uint8Array.from(atob(x.replaceAll("-", "+").replaceAll("_", "/")), (octet) => octet.charCodeAt(0));
 }
 
-const signingKeyOf = async (seed) => requireHandle(await importSeed(seed, false), "Ed25519", USAGES.Ed25519);
+export const signingKeyOf = async (seed) => requireHandle(await importSeed(seed, false), "Ed25519", USAGES.Ed25519);
 
-/** KEK and login key of a password, which is zeroed whatever happens. */
-export async function derivePasswordKeys(password, salt, iterations, kekInfo, seedInfo) {
-  let master;
+/** A password as a handle to derive from more than once; the bytes are zeroed whatever happens. */
+export async function importPassword(password) {
   try {
-    master = await importHkdf(await pbkdf2(password, salt, iterations));
+    return requireHandle(await importPbkdf2(password), "PBKDF2", USAGES.PBKDF2);
   } finally {
     zero(password);
   }
+}
+
+/** KEK and login key of a password's bytes, which are zeroed whatever happens. */
+export async function derivePasswordKeys(password, salt, iterations, kekInfo, seedInfo) {
+  return deriveFromPassword(await importPassword(password), salt, iterations, kekInfo, seedInfo);
+}
+
+/** KEK and login key of a password's handle. */
+export async function deriveFromPassword(key, salt, iterations, kekInfo, seedInfo) {
+  const master = await importHkdf(await stretch(key, salt, iterations));
   const seed = await hkdfBits(master, EMPTY, seedInfo, 32);
   try {
     const kek = await importRoot(await hkdfBits(master, EMPTY, kekInfo, 32));
     return { kek, loginKey: await signingKeyOf(seed), loginPublic: await publicOfSeed(seed) };
   } finally {
     zero(seed);
+  }
+}
+
+/** Opens the master key under one KEK and seals it under another: its bytes live in this call alone (section 4). */
+export async function resealMaster(oldKek, oldContext, sealed, newKek, newContext) {
+  const mek = await envelope.open(oldKek, KIND.MEK, oldContext, sealed);
+  try {
+    if (mek.length !== 32) throw refuseDecryption();
+    return await envelope.seal(newKek, KIND.MEK, newContext, mek);
+  } finally {
+    zero(mek);
   }
 }
 
@@ -78,22 +104,31 @@ export async function openRoot(root, kind, ctx, sealed) {
 export async function openSigning(root, ctx, sealed, publicKey) {
   const seed = await envelope.open(root, KIND.IDK, ctx, sealed);
   try {
-    if (seed.length !== 32) throw refuseDecryption();
-    const key = await signingKeyOf(seed);
-    await requirePair(async () => {
-      const probe = drawRandom();
-      const verifying = await subtle.importKey("raw", publicKey, "Ed25519", false, ["verify"]);
-      return subtle.verify("Ed25519", verifying, await subtle.sign("Ed25519", key, probe), probe);
-    });
-    return key;
+    return await requireSeedOf(publicKey, seed);
   } finally {
     zero(seed);
   }
 }
 
-/** Opens the RSA private key and shows that it is the one of the public key: 32 random bytes there and back. */
+/** The signing handle of a seed that belongs to the public key. The seed stays: whoever opened it zeroes it. */
+export async function requireSeedOf(publicKey, seed) {
+  if (seed.length !== 32) throw refuseDecryption();
+  const key = await signingKeyOf(seed);
+  await requirePair(async () => {
+    const probe = drawRandom();
+    const verifying = await subtle.importKey("raw", publicKey, "Ed25519", false, ["verify"]);
+    return subtle.verify("Ed25519", verifying, await subtle.sign("Ed25519", key, probe), probe);
+  });
+  return key;
+}
+
+/** Opens the RSA private key and shows that it is the one of the public key. */
 export async function openDecryption(root, ctx, sealed, spki) {
-  const pkcs8 = await envelope.open(root, KIND.RSA, ctx, sealed);
+  return requirePkcs8Of(spki, await envelope.open(root, KIND.RSA, ctx, sealed));
+}
+
+/** The handle of an RSA private key, which is zeroed, after 32 random bytes went to the public key and back. */
+export async function requirePkcs8Of(spki, pkcs8) {
   const key = await importDecryption(pkcs8);
   await requirePair(async () => {
     const probe = drawRandom();
@@ -106,7 +141,7 @@ export async function openDecryption(root, ctx, sealed, spki) {
   return key;
 }
 
-async function importDecryption(pkcs8) {
+export async function importDecryption(pkcs8) {
   try {
     const key = await subtle.importKey("pkcs8", pkcs8, RSA_OAEP, false, USAGES["RSA-OAEP"]);
     return requireHandle(key, "RSA-OAEP", USAGES["RSA-OAEP"]);
@@ -127,81 +162,6 @@ async function requirePair(check) {
     if (error instanceof Refusal) throw error;
   }
   if (matches !== true) throw new Refusal("key-pair-mismatch");
-}
-
-/** The keys of a new account, from the moment the form opens until they are sealed or dropped. */
-class AccountGeneration {
-  #mek = drawRandom();
-  #seed = drawRandom();
-  #code = drawRandom();
-  #pkcs8 = null;
-  #ended = false;
-  #publicKeys = this.#generate();
-
-  constructor() {
-    // Whoever waits sees the failure; nobody waiting is no reason for an unhandled rejection.
-    this.#publicKeys.catch(() => {});
-  }
-
-  async #generate() {
-    const pair = await subtle.generateKey(RSA_4096, true, ["encrypt", "decrypt", "unwrapKey"]);
-    const spki = new Uint8Array(await subtle.exportKey("spki", pair.publicKey));
-    this.#pkcs8 = new Uint8Array(await subtle.exportKey("pkcs8", pair.privateKey));
-    if (this.#ended) return this.drop();
-    return { spki, rsaKid: await sha256(spki), identity: await publicOfSeed(this.#seed) };
-  }
-
-  /** Public halves: spki, rsaKid, identity; undefined after the end. */
-  async publicKeys() {
-    return this.#ended ? undefined : this.#publicKeys;
-  }
-
-  /** Seals everything (section 4, section 6) and ends. `contexts` are packed: mek, idk, rsa, recovery. */
-  async seal(kek, contexts, recoverySalt, recoverySeedInfo) {
-    const { identity } = await this.#publicKeys;
-    this.#ended = true;
-    const everything = pack([this.#mek, this.#seed, this.#pkcs8]);
-    try {
-      const [[mekContext, idkContext, rsaContext, recoveryContext]] = unpack(contexts, 4);
-      const recovery = await importRoot(await pbkdf2(this.#code, recoverySalt, RECOVERY_ITERATIONS));
-      const mek = await importRoot(this.#mek.slice());
-      return {
-        envelopes: pack([
-          await envelope.seal(kek, KIND.MEK, mekContext, this.#mek),
-          await envelope.seal(mek, KIND.IDK, idkContext, this.#seed),
-          await envelope.seal(mek, KIND.RSA, rsaContext, this.#pkcs8),
-          await envelope.seal(recovery, KIND.RECOVERY, recoveryContext, everything),
-        ]),
-        recoveryPublic: await recoveryPublicOf(recovery, recoverySeedInfo),
-        code: this.#code.slice(),
-        mek,
-        idk: await signingKeyOf(this.#seed),
-        identity,
-        enc: await importDecryption(this.#pkcs8.slice()),
-      };
-    } finally {
-      zero(everything);
-      this.drop();
-    }
-  }
-
-  drop() {
-    this.#ended = true;
-    zero(this.#mek, this.#seed, this.#code, this.#pkcs8);
-  }
-}
-
-async function recoveryPublicOf(recovery, info) {
-  const seed = await hkdfBits(recovery.key, EMPTY, info, 32);
-  try {
-    return await publicOfSeed(seed);
-  } finally {
-    zero(seed);
-  }
-}
-
-export function generateAccountKeys() {
-  return new AccountGeneration();
 }
 
 /** A new conversation key: its root, its commitment, and a wrap for each packed (spki, label). */

@@ -105,6 +105,7 @@ export function requireHandle(key, algorithm, usages) {
 
 // Sorted, as requireHandle compares them.
 export const USAGES = {
+  PBKDF2: ["deriveBits"],
   HKDF: ["deriveBits", "deriveKey"],
   Ed25519: ["sign"],
   "RSA-OAEP": ["decrypt", "unwrapKey"],

@@ -3,13 +3,16 @@ import { Refusal, subtle } from "./primitives.mjs";
 
 export { openEach, sealMany, sealWithSalt } from "./envelope.mjs";
 export { deriveReplyKey, encapsulate, encapsulateFrom, openFrames } from "./hpke.mjs";
+export { deriveKitKeys, generateAccountKeys, openKit, renewAccountKeys } from "./generation.mjs";
 export {
+  deriveFromPassword,
   derivePasswordKeys,
-  generateAccountKeys,
   generateConversationKey,
+  importPassword,
   openDecryption,
   openRoot,
   openSigning,
+  resealMaster,
   signMany,
   unwrapEach,
   verifyEach,

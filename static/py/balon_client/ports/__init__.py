@@ -3,7 +3,7 @@
 `tests/client/doubles` has the same ports under CPython; `tests/contract` holds both to these docstrings.
 """
 
-from balon_client.ports.crypto import AccountGeneration, Crypto
+from balon_client.ports.crypto import AccountGeneration, Crypto, OpenedKit
 from balon_client.ports.keys import (
     AccountKeys,
     AccountPublicKeys,
@@ -12,8 +12,10 @@ from balon_client.ports.keys import (
     DecryptionKey,
     EncapsulatedRequest,
     GeneratedConversationKey,
+    KitKeys,
     OpenedFrame,
     PasswordBuffer,
+    PasswordKey,
     PasswordKeys,
     Recipient,
     ReplyKey,
@@ -52,8 +54,11 @@ __all__ = [
     "Http",
     "JsonObject",
     "KeyStore",
+    "KitKeys",
     "OpenedFrame",
+    "OpenedKit",
     "PasswordBuffer",
+    "PasswordKey",
     "PasswordKeys",
     "Platform",
     "Random",

@@ -4,10 +4,12 @@ Calls take batches, since a call into JavaScript costs more than the cryptograph
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 from balon.protocol.envelope import Kind
+from balon.protocol.recovery import RecoveryCredential
 from balon.protocol.types import Ciphertext, Envelope, Plaintext, PublicKey, Signature, Statement
 from balon_client.ports.keys import (
     AccountPublicKeys,
@@ -16,8 +18,10 @@ from balon_client.ports.keys import (
     DecryptionKey,
     EncapsulatedRequest,
     GeneratedConversationKey,
+    KitKeys,
     OpenedFrame,
     PasswordBuffer,
+    PasswordKey,
     PasswordKeys,
     Recipient,
     ReplyKey,
@@ -59,6 +63,14 @@ class AccountGeneration(Protocol):
         """Zeroes and forgets the keys. Harmless when they are sealed or dropped already."""
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedKit:
+    """What a recovery kit holds: the master key, and a generation that keeps its identity key and RSA pair."""
+
+    mek: RootKey
+    generation: AccountGeneration
+
+
 class Crypto(Protocol):
     """All cryptography of the client, on opaque handles.
 
@@ -76,15 +88,34 @@ class Crypto(Protocol):
     def zero(self, password: PasswordBuffer) -> None:
         """Zeroes a password that is not going to be derived from."""
 
+    async def import_password(self, password: PasswordBuffer) -> PasswordKey:
+        """Makes a handle to derive from more than once, for the KDF upgrade (section 4). Zeroes the password.
+
+        Drop the handle when sign-in ends. Judge what it will be derived with before: this reads the password.
+
+        Args:
+            password: 1 to 1024 bytes, secret; zeroed, also on failure.
+
+        Raises:
+            PasswordPolicyError: The password has 0 or more than 1024 bytes.
+        """
+
     async def derive_password_keys(  # noqa: PLR0913 - the inputs of section 2
-        self, password: PasswordBuffer, *, login: str, kdf: object, salt: object, iterations: object, user_id: UUID
+        self,
+        password: PasswordBuffer | PasswordKey,
+        *,
+        login: str,
+        kdf: object,
+        salt: object,
+        iterations: object,
+        user_id: UUID,
     ) -> PasswordKeys:
         """Derives KEK and login key (section 2). Zeroes the password, also on failure.
 
         The policy is checked here, before the password is read, whatever the caller checked.
 
         Args:
-            password: 1 to 1024 bytes, secret; zeroed.
+            password: 1 to 1024 bytes, secret; zeroed. Or a handle of `import_password`, which stays usable.
             login: As `normalize_login` gives it.
             kdf: Algorithm name as stored or as the server sent it; anything but PBKDF2-SHA256 is refused.
             salt: 32 bytes.
@@ -97,6 +128,72 @@ class Crypto(Protocol):
 
     def generate_account_keys(self) -> AccountGeneration:
         """Starts to generate MEK, identity key, RSA pair and recovery code; returns at once (section 4)."""
+
+    async def renew_account_keys(
+        self, mek: RootKey, context: bytes, idk_env: Envelope, public: PublicKey
+    ) -> AccountGeneration:
+        """Starts to generate MEK, RSA pair and recovery code around the identity key of an account (rotate-keys).
+
+        Args:
+            mek: The master key that is to be replaced.
+            context: `contexts.idk_context`.
+            idk_env: The sealed identity key.
+            public: Its public half, from the verified bundle.
+
+        Raises:
+            DecryptionError: It does not open.
+            KeyPairError: It opens, but belongs to another public key.
+        """
+
+    async def derive_kit_keys(self, code: bytes, credential: RecoveryCredential) -> KitKeys:
+        """Derives RK and the recovery key (section 6), and compares RK's key id with the one that rec_env names.
+
+        The credential's kdf, iterations and salt are judged by the policy for passwords before anything is derived.
+
+        Args:
+            code: 32 bytes, secret, from `decode_recovery_code`. Python's copy cannot be zeroed: forget it at once.
+            credential: From `parse_credential`.
+
+        Raises:
+            PasswordPolicyError: The credential's parameters are outside the policy.
+            DecryptionError: Code and credential do not belong together.
+        """
+
+    async def open_kit(self, root: RootKey, context: bytes, rec_env: Envelope, public: AccountPublicKeys) -> OpenedKit:
+        """Opens a kit and checks that both its key pairs are the account's (section 6). Its bytes never leave the call.
+
+        Args:
+            root: RK.
+            context: `contexts.recovery_context`.
+            rec_env: Of the credential.
+            public: The public keys of the verified bundle, with the credential's idk_pub.
+
+        Returns:
+            The master key that the kit holds, and a generation with the kit's identity key and RSA pair, a new master
+            key and a new recovery code. Seal or drop it.
+
+        Raises:
+            DecryptionError: It does not open, or holds something else.
+            KeyPairError: It opens, but its keys belong to other public keys.
+        """
+
+    async def reseal_master_key(
+        self, old: RootKey, old_context: bytes, mek_env: Envelope, *, new: RootKey, new_context: bytes
+    ) -> Envelope:
+        """Opens mek_env under one KEK and seals the same master key under another, in one call (section 4).
+
+        Both keys come from `derive_password_keys`: there is no other key a master key is sealed under (A7).
+
+        Args:
+            old: The KEK of the old password.
+            old_context: `contexts.mek_context` of what is stored.
+            mek_env: As stored.
+            new: The KEK of the new password, login name or number of iterations.
+            new_context: `contexts.mek_context` of what will be stored.
+
+        Raises:
+            DecryptionError: It does not open under the old one, or holds no 32 bytes.
+        """
 
     async def open_root_key(self, root: RootKey, kind: Kind, context: bytes, envelope: Envelope) -> RootKey:
         """Opens an envelope that holds a 32-byte root key: kind MEK under the KEK, kind PREV under CK[e + 1].

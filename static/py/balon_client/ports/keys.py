@@ -54,6 +54,21 @@ class ReplyKey:
     native: Any = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PasswordKey:
+    """A password to derive from more than once: a PBKDF2 handle, usage deriveBits, not extractable (section 4)."""
+
+    native: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KitKeys:
+    """What a recovery code gives with its credential (section 6): RK, and the key whose public half is rec_pub."""
+
+    root: RootKey
+    recovery_key: SigningKey
+
+
 @dataclass(frozen=True, slots=True)
 class PasswordKeys:
     """What a password gives (section 2). `login_key.public` is login_pub."""
