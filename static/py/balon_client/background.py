@@ -1,11 +1,12 @@
 """Work that no call of the page waits for."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from balon_client.errors import ClientError, NetworkError, ProblemError
 from balon_client.events import Events
+
+Steps = list[Callable[[], Awaitable[None]]]
 
 
 class Background:
@@ -13,21 +14,23 @@ class Background:
 
     def __init__(self, events: Events) -> None:
         self._events = events
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[object]] = set()
 
     def spawn(self, work: Awaitable[object]) -> None:
         """Begins some work."""
-        task = asyncio.ensure_future(self._quietly(work))
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._end)
 
-    async def _quietly(self, work: Awaitable[object]) -> None:
-        try:
-            await work
-        except (NetworkError, ProblemError):
+    def _end(self, task: "asyncio.Future[object]") -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is None or isinstance(error, (NetworkError, ProblemError)):
             return
-        except ClientError as error:
+        if isinstance(error, ClientError):
             self._events.publish_alarm(error.problem)
+            return
+        task.get_loop().call_exception_handler({"message": "Background work failed.", "exception": error})
 
     def close(self) -> None:
         """Cancels all of it, but for the task that closes."""
@@ -36,10 +39,10 @@ class Background:
                 task.cancel()
 
 
-async def attempt_all(steps: Iterable[Awaitable[Any]]) -> list[BaseException | None]:
+async def attempt_all(steps: Steps) -> list[BaseException | None]:
     """Does every step in order, whatever fails; gives what went wrong with each."""
     outcomes: list[BaseException | None] = []
     for step in steps:
-        outcome: object = (await asyncio.gather(step, return_exceptions=True))[0]
+        outcome: object = (await asyncio.gather(step(), return_exceptions=True))[0]
         outcomes.append(outcome if isinstance(outcome, BaseException) else None)
     return outcomes

@@ -48,7 +48,7 @@ class Client:
 
     def _chat_call(self, name: str) -> Call:
         async def call(*arguments: Any) -> object:
-            return await (await self._session.chat()).calls[name](*arguments)
+            return await (await self._session.signed_in()).chat.calls[name](*arguments)
 
         return call
 
@@ -67,6 +67,8 @@ class Client:
     async def _announce(self, generation: AccountGeneration) -> None:
         try:
             await generation.public_keys()
+        except RuntimeError:
+            return  # They were used or dropped before anybody heard of them.
         except ClientError as error:
             self._events.publish_alarm(error.problem)
         else:
@@ -111,7 +113,7 @@ class Client:
 
     async def settings(self) -> View:
         """What the person chose; it rests in the keyring and follows them to other devices."""
-        chosen = (await self._session.parts()).keyring.content.settings
+        chosen = (await self._session.signed_in()).parts.keyring.content.settings
         return {"idle_minutes": chosen.idle_minutes, "model": chosen.model}
 
     async def update_settings(self, changes: object) -> View:
@@ -121,7 +123,7 @@ class Client:
             SettingsRefusedError: Of the wrong form; nothing was changed.
         """
         idle_minutes, model = _read_settings(changes)
-        (await self._session.parts()).keyring.change(choose_settings(idle_minutes, model))
+        (await self._session.signed_in()).parts.keyring.change(choose_settings(idle_minutes, model))
         if idle_minutes is not None:
             await self._session.set_idle_minutes(idle_minutes)
         return await self.settings()

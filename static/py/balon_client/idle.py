@@ -39,6 +39,7 @@ class IdleWatch:
         self._expires_at_ms = expires_at_ms
         self._over = over
         self._task: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._is_closed = False
         self.times = times
         self.session_id = ""
@@ -90,7 +91,9 @@ class IdleWatch:
         while not self._is_closed:
             await self._clock.sleep(LOOK_S)
             if self.is_over:
-                await self.look()
+                # What locks the session also cancels this task: it must not be cut short by that.
+                self._looking = asyncio.ensure_future(self.look())
+                await asyncio.shield(self._looking)
 
     def close(self) -> None:
         """Looks no more."""

@@ -11,8 +11,7 @@ from typing import Any
 from balon_client.accounts import Accounts
 from balon_client.alarms import AlarmError
 from balon_client.api import Api
-from balon_client.background import Background, attempt_all
-from balon_client.chat import Chat
+from balon_client.background import Background, Steps, attempt_all
 from balon_client.errors import StorageError
 from balon_client.events import Events
 from balon_client.idle import IdleWatch, Over
@@ -44,6 +43,8 @@ class Session:
         self._state: State = "signed-out"
         self._kept: KeptSession | None = None
         self._open: SignedIn | None = None
+        self._person: object = None
+        """Whose this tab is, until they sign out in it."""
 
     # --- What the page asks ---
 
@@ -53,20 +54,13 @@ class Session:
         times = self._open.idle.times if self._open else None
         return session_view(self._state, self._kept, times, persistent=self._platform.key_store.persistent)
 
-    async def chat(self) -> Chat:
-        """The conversations of the signed-in person.
+    async def signed_in(self) -> SignedIn:
+        """The parts of the session, with its keys.
 
         Raises:
             SignedOutError: Nobody is signed in.
             LockedError: The keys are sealed under the password.
         """
-        return (await self._require()).chat
-
-    async def parts(self) -> Parts:
-        """The parts of the signed-in session; raises as `chat` does."""
-        return (await self._require()).parts
-
-    async def _require(self) -> SignedIn:
         if self._open is not None and self._open.idle.is_over:
             await self._open.idle.look()
         if self._open is None:
@@ -80,7 +74,7 @@ class Session:
 
     async def set_idle_minutes(self, minutes: int) -> None:
         """Changes how long nothing may happen until it locks, for all tabs."""
-        opened = await self._require()
+        opened = await self.signed_in()
         await opened.idle.set_idle_minutes(minutes)
         self._notices.tell("times", opened.session_id)
 
@@ -166,6 +160,7 @@ class Session:
         over = partial(self._on_time, account.session_id)
         idle = IdleWatch(self._store, self._platform.clock, times, expires_at_ms=account.expires_at_ms, over=over)
         self._open, self._state = SignedIn(parts, idle, ended), "signed-in"
+        self._person = account.user_id
         self._open.start()
 
     # --- Locking and unlocking ---
@@ -180,12 +175,12 @@ class Session:
     async def _lock(self, opened: SignedIn, reason: str) -> None:
         self._open, self._kept, self._state = None, None, "signed-out"
         opened.silence()
-        await attempt_all([self._drop_handles(opened.session_id)])
+        await attempt_all([partial(self._drop_handles, opened.session_id)])
         self._events.clear()
         self._publish(reason if self._kept else "other-tab")
-        steps = [self._tell("locked", opened.session_id), opened.flush(), opened.close()]
+        steps: Steps = [partial(self._tell, "locked", opened.session_id), opened.flush, opened.close]
         if self._kept is None:
-            steps.append(self._store.wipe_unless_other(opened.session_id))
+            steps.append(partial(self._store.wipe_unless_other, opened.session_id))
         await attempt_all(steps)
 
     async def _drop_handles(self, session_id: str) -> None:
@@ -240,12 +235,16 @@ class Session:
         async with self._change:
             opened, self._open = self._open, None
             session_id = self._kept.session_id if self._kept else None
-            self._kept, self._state = None, "signed-out"
-            steps = [self._store.wipe()]
+            self._kept, self._person, self._state = None, None, "signed-out"
+            steps: Steps = [self._store.wipe]
             if opened is not None:
                 opened.silence()
-                steps += [opened.flush(), opened.close()]
-            steps += [self._log_out(session_id), self._tell("signed-out", session_id), self._store.wipe()]
+                steps += [opened.flush, opened.close]
+            steps += [
+                partial(self._log_out, session_id),
+                partial(self._tell, "signed-out", session_id),
+                self._store.wipe,
+            ]
             *_, swept = await attempt_all(steps)
             self._events.clear()
             if swept is not None:
@@ -269,10 +268,10 @@ class Session:
                 return
             opened, self._open = self._open, None
             self._kept, self._state = None, "signed-out"
-            steps = [self._store.wipe_unless_other(session_id)]
+            steps: Steps = [partial(self._store.wipe_unless_other, session_id)]
             if opened is not None:
                 opened.silence()
-                steps.append(opened.close())
+                steps.append(opened.close)
             wiped, *_ = await attempt_all(steps)
             self._events.clear()
             if wiped is not None:
@@ -310,16 +309,18 @@ class Session:
 
     async def _follow(self, kind: str) -> None:
         """Another tab signed in or unlocked: this one does too, or leaves when it was someone else's session."""
-        async with self._change:
-            own = self._kept.session_id if self._kept else None
-            if own is None or (self._open is None and not await self._is_gone(own)):
-                await self._take_over(kind)
-                return
-        if await self._is_gone(own):
+        own = self._kept.session_id if self._kept else None
+        if own is not None and await self._is_gone(own):
             await self._end(own, "other-tab")
+        async with self._change:
+            if self._open is None:
+                await self._take_over(kind)
 
     async def _take_over(self, kind: str) -> None:
-        before = self._state
+        """Goes on with the record of another tab, unless this tab belonged to another person (A48)."""
+        found, before = await self._store.load(), self._state
+        if found is None or self._person not in {None, found.kept.active.user_id}:
+            return
         await self._resume()
         if self._open is not None:
             self._publish(kind)

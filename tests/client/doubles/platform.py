@@ -44,6 +44,7 @@ class FakeClock:
 
     async def advance(self, seconds: float) -> None:
         """Moves time on, waking sleepers in order of their times, and lets them run."""
+        await settle()
         target = self._now_s + seconds
         while due := sorted((entry for entry in self._sleepers if entry[0] <= target), key=lambda entry: entry[0]):
             self._sleepers.remove(due[0])
