@@ -3,8 +3,6 @@
 Each test begins with an honest server. The page is left as the test before left it: a test opens what it needs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,10 +1,9 @@
 """What proves that a client refused: the wire after the lie, and the rows before and after it."""
 
-from __future__ import annotations
-
 import json
 import re
 import sqlite3
+import time
 from dataclasses import dataclass, field
 
 from playwright.sync_api import Worker
@@ -19,9 +18,20 @@ READS = re.compile(
     r"|conversations/ID/(?:streams|messages(?:\?(?:(?:after|before|limit)=\d+&?)+)?))".replace("ID", UUID)
 )
 """Every address that reading may ask for: identifiers and positions, and room for nothing else."""
+KEYRING_SETTLED_S = 2.5
+"""The keyring is saved a second and a half after it changed."""
 HARMLESS = {"subscribe", "unsubscribe", "ack", "ping"}
 PASSING = {"django_session", "django_migrations", "accounts_challenge", "accounts_signinsession", "sqlite_sequence"}
 """Tables of sessions and challenges: asking and signing in are no change of what is kept."""
+
+
+def settle(tap: Wiretap) -> None:
+    """Waits until the keyring has been saved: nothing else was written for a while."""
+    while True:
+        written = [each.at for each in tap.exchanges if each.method in {"PUT", "POST"}]
+        if time.monotonic() - max(written, default=0) > KEYRING_SETTLED_S:
+            return
+        time.sleep(0.05)
 
 
 def is_read(exchange: Exchange) -> bool:
@@ -64,13 +74,13 @@ class Evidence:
     def verify_nothing_sent(self, lie: Rule) -> None:
         """After the lie nothing went out but reads: no proof, no ciphertext, no signature."""
         sent = [(each.method, each.path, each.request[:200]) for each in self.tap.since(lie) if not is_read(each)]
-        assert sent == []
+        assert not sent, sent
 
     def verify_nothing_changed(self) -> None:
         """The rows are those of before."""
         after = self.rows()
         changed = {name for name in after if after[name] != self.before.get(name)}
-        assert changed == set()
+        assert not changed, changed
 
     def verify_refused(self, lie: Rule) -> None:
         """Nothing sent and nothing changed."""

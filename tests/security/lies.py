@@ -1,7 +1,5 @@
 """What a hostile server may do to an answer."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from typing import Any

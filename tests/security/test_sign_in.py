@@ -1,7 +1,5 @@
 """A hostile server at the door: derivation lowered, keys withheld, replaced or damaged (A1, A2, A5, A16 to A18, A42)."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any
@@ -181,7 +179,7 @@ GARBAGE: dict[str, Lie] = {
     "negative-n": setting("n", -1),
     "fractional-n": setting("n", 600000.5),
     "text-n": setting("n", "600000"),
-    "true-n": setting("n", True),
+    "true-n": setting("n", value=True),
     "infinite-n": setting("n", float("inf")),
     "padded-salt": setting("salt", lambda salt: salt + "="),
     "short-challenge": setting("challenge", cut_to(31)),

@@ -4,8 +4,6 @@ Fixtures for whole folders: a `conftest.py` imports those that its tests use. Th
 since Playwright's event loop must have ended before tests with one of their own begin.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path

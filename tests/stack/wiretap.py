@@ -4,8 +4,6 @@ It stands where an attacker who owns the web tier stands. A test asks it to rewr
 to refuse connections; without rules it passes every byte on.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json
