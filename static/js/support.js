@@ -1,5 +1,6 @@
 // What the browser must be able to do. Nothing falls back: a browser that lacks a primitive gets a page that says so.
 
+const ATTEMPTS = 4;
 const HINT_TIMEOUT_MS = 150;
 const SESSION_DATABASE = "balon-session";
 
@@ -18,15 +19,23 @@ function hasInterfaces(scope) {
 }
 
 async function hasCurves(subtle) {
-  try {
-    await Promise.all([
-      subtle.generateKey({ name: "Ed25519" }, false, ["sign", "verify"]),
-      subtle.generateKey({ name: "X25519" }, false, ["deriveBits"]),
-    ]);
-    return true;
-  } catch {
-    return false;
+  const ed25519 = () => subtle.generateKey({ name: "Ed25519" }, false, ["sign", "verify"]);
+  const x25519 = () => subtle.generateKey({ name: "X25519" }, false, ["deriveBits"]);
+  const found = await Promise.all([succeeds(ed25519), succeeds(x25519)]);
+  return !found.includes(false);
+}
+
+/** Whether one of a few attempts works: WebKitGTK fails at one key in 256, those that begin with a zero byte. */
+async function succeeds(attempt) {
+  for (let left = ATTEMPTS; left > 0; left--) {
+    try {
+      await attempt();
+      return true;
+    } catch {
+      // A browser that lacks the curve fails every time.
+    }
   }
+  return false;
 }
 
 /**

@@ -30,6 +30,13 @@ const RECOVERY_ITERATIONS = 600_000;
 const KEY_SIZE = 32;
 const PREFIXES = 3 * 4;
 
+/** An Ed25519 seed that every browser can import: WebKitGTK refuses those that begin with a zero byte. */
+function drawSeed() {
+  let seed = drawRandom();
+  while (seed[0] === 0) seed = drawRandom();
+  return seed;
+}
+
 /** The keys of an account, from the moment they are wanted until they are sealed or dropped. */
 class AccountGeneration {
   #mek = drawRandom();
@@ -40,7 +47,7 @@ class AccountGeneration {
   #publicKeys;
 
   /** Takes over a seed, and an RSA pair { spki, pkcs8 }, where these stay; makes what is not given. */
-  constructor(seed = drawRandom(), pair = null) {
+  constructor(seed = drawSeed(), pair = null) {
     this.#seed = seed;
     this.#publicKeys = this.#prepare(pair);
     // Whoever waits sees the failure; nobody waiting is no reason for an unhandled rejection.

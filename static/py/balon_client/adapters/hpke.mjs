@@ -5,6 +5,7 @@ import {
   USAGES,
   concat,
   encodeText,
+  generateCurvePair,
   hkdfBits,
   importHkdf,
   pack,
@@ -68,7 +69,7 @@ export async function encapsulateFrom(pair, enc, publicKey, info, plaintext) {
 
 /** Seals to the gateway's public key; gives packed enc and ciphertext. */
 export async function encapsulate(publicKey, info, plaintext) {
-  const pair = await subtle.generateKey("X25519", false, ["deriveBits"]);
+  const pair = await generateCurvePair("X25519", ["deriveBits"]);
   const enc = new Uint8Array(await subtle.exportKey("raw", pair.publicKey));
   try {
     return pack([enc, await encapsulateFrom(pair, enc, publicKey, info, plaintext)]);

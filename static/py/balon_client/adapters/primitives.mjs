@@ -91,6 +91,19 @@ export function drawRandom() {
   return drawn;
 }
 
+const PAIR_ATTEMPTS = 4;
+
+/** A fresh pair of Ed25519 or X25519. WebKitGTK fails where the private key begins with a zero byte, one time in 256. */
+export async function generateCurvePair(algorithm, usages) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await subtle.generateKey(algorithm, false, usages);
+    } catch (error) {
+      if (error?.name !== "OperationError" || attempt === PAIR_ATTEMPTS) throw error;
+    }
+  }
+}
+
 export async function sha256(bytes) {
   return new Uint8Array(await subtle.digest("SHA-256", bytes));
 }

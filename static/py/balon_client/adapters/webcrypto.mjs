@@ -1,5 +1,5 @@
 // The crypto port's JavaScript, as adapters/crypto.py calls it. docs/protocol.md says what each construction is.
-import { Refusal, subtle } from "./primitives.mjs";
+import { Refusal, generateCurvePair, subtle } from "./primitives.mjs";
 
 export { openEach, sealMany, sealWithSalt } from "./envelope.mjs";
 export { deriveReplyKey, encapsulate, encapsulateFrom, openFrames } from "./hpke.mjs";
@@ -23,8 +23,8 @@ export { importRoot } from "./primitives.mjs";
 export async function verifySupport() {
   if (!globalThis.isSecureContext || !subtle) throw new Refusal("insecure-context");
   try {
-    await subtle.generateKey("Ed25519", false, ["sign", "verify"]);
-    await subtle.generateKey("X25519", false, ["deriveBits"]);
+    await generateCurvePair("Ed25519", ["sign", "verify"]);
+    await generateCurvePair("X25519", ["deriveBits"]);
     await subtle.importKey("raw", new Uint8Array(32), "HKDF", false, ["deriveBits", "deriveKey"]);
     await subtle.importKey("raw", new Uint8Array(32), "PBKDF2", false, ["deriveBits"]);
   } catch {
