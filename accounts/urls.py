@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import sessions_views, views
+from accounts import deletion_views, sessions_views, views
 
 urlpatterns = [
     path("", views.AccountsView.as_view(), name="sign-up"),
@@ -12,4 +12,5 @@ urlpatterns = [
     path("/self", views.SelfView.as_view(), name="account"),
     path("/sessions", sessions_views.SessionsView.as_view(), name="sessions"),
     path("/sessions/<uuid:session_id>", sessions_views.OneSessionView.as_view(), name="one-session"),
+    path("/deletion", deletion_views.DeletionView.as_view(), name="deletion"),
 ]

@@ -224,11 +224,16 @@ def delete_conversation(*, requester_id: UUID, conversation_id: UUID) -> None:
     with transaction.atomic():
         conversation = lock_conversation(conversation_id)
         selectors.require_writer(requester_id=requester_id, conversation_id=conversation_id, roles=OWNERS)
-        notify_members(conversation_id, "deleted")
-        drop_streams_on_commit(Stream.objects.filter(conversation=conversation))
-        Message.objects.filter(conversation=conversation).delete()
-        delete_roster(conversation_id)
-        conversation.delete()
+        erase_conversation(conversation)
+
+
+def erase_conversation(conversation: Conversation) -> None:
+    """Deletes a locked conversation and all in it, within the caller's transaction. Members get a notice on commit."""
+    notify_members(conversation.pk, "deleted")
+    drop_streams_on_commit(Stream.objects.filter(conversation=conversation))
+    Message.objects.filter(conversation=conversation).delete()
+    delete_roster(conversation.pk)
+    conversation.delete()
 
 
 def notify_members(conversation_id: UUID, what: str) -> None:

@@ -115,10 +115,14 @@ def drop_streams_on_commit(streams: QuerySet[Stream], reason: EndReason = EndRea
 
 
 def expire_streams() -> None:
-    """Deletes the streams of yesterday, with their frames."""
+    """Deletes the streams of yesterday, with their frames, and frames whose stream another process deleted."""
     with transaction.atomic():
         stale = Stream.objects.filter(created_ms__lt=now_ms() - STREAM_LIFETIME_MS)
         drop_streams_on_commit(stale, EndReason.EXPIRED)
+    old = get_frame_log().list_old()
+    if old:
+        standing = set(Stream.objects.filter(pk__in=old).values_list("pk", flat=True))
+        _delete_logs([stream_id for stream_id in old if stream_id not in standing], EndReason.GONE)
 
 
 def _delete_logs(stream_ids: list[UUID], reason: EndReason) -> None:

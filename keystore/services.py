@@ -31,6 +31,16 @@ class AccountKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class ResealedKeys:
+    """The private keys and the next keyring of an account under a new master key: all opaque."""
+
+    idk_env: bytes
+    rsa_env: bytes
+    keyring_version: int
+    keyring_env: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class GrantDraft:
     """A grant as it came: the signed statement and the 512 wrapped bytes."""
 
@@ -89,16 +99,54 @@ def replace_keyring(*, user_id: UUID, version: int, envelope: bytes) -> None:
     Raises:
         VersionConflictError: The version is not the stored one plus 1; the very same bytes again are no conflict.
     """
+    try:
+        _swap_keyring(user_id=user_id, version=version, envelope=envelope)
+    except VersionConflictError:
+        stored = Keyring.objects.filter(pk=user_id, version=version).first()
+        if stored is None or not hmac.compare_digest(stored.envelope, envelope):
+            raise
+
+
+def _swap_keyring(*, user_id: UUID, version: int, envelope: bytes) -> None:
     with transaction.atomic():
         changed = Keyring.objects.filter(pk=user_id, version=version - 1).update(
             version=version, envelope=envelope, updated_ms=now_ms()
         )
-        if changed:
-            notify_on_commit(user_id, "keyring")
-            return
-    stored = Keyring.objects.filter(pk=user_id, version=version).first()
-    if stored is None or not hmac.compare_digest(stored.envelope, envelope):
+        if not changed:
+            raise VersionConflictError
+        notify_on_commit(user_id, "keyring")
+
+
+def rename_bundle(*, user_id: UUID, login: str, signed: Signed) -> None:
+    """Replaces a bundle by the next one, which states another login name and the same keys; in a transaction.
+
+    Raises:
+        InvalidStatementError: It does not, or its number is not the stored one plus 1, or the signature does not fit.
+        VersionConflictError: Another bundle was stored in the meantime.
+    """
+    bundle = verify_bundle(signed, user_id=user_id, login=login)
+    stored = KeyBundle.objects.get(pk=user_id)
+    if bundle.bundle_seq != stored.bundle_seq + 1:
+        raise InvalidStatementError("The number of the bundle is not the next.")
+    if (bundle.idk_pub, bundle.rsa_kid) != (stored.idk_pub, stored.rsa_kid):
+        raise InvalidStatementError("A change of the login name changes no keys.")
+    changed = KeyBundle.objects.filter(pk=user_id, bundle_seq=stored.bundle_seq).update(
+        bundle_seq=bundle.bundle_seq, statement=signed.statement, signature=signed.signature
+    )
+    if not changed:
         raise VersionConflictError
+
+
+def reseal_account_keys(*, user_id: UUID, keys: ResealedKeys) -> None:
+    """Replaces private keys and keyring, sealed under a new master key; in a transaction. The public keys stay.
+
+    Raises:
+        InvalidStatementError: The account has no keys.
+        VersionConflictError: The keyring's version is not the stored one plus 1.
+    """
+    if not KeyBundle.objects.filter(pk=user_id).update(idk_env=keys.idk_env, rsa_env=keys.rsa_env):
+        raise InvalidStatementError("The account has no keys.")
+    _swap_keyring(user_id=user_id, version=keys.keyring_version, envelope=keys.keyring_env)
 
 
 def create_roster(*, requester_id: UUID, conversation_id: UUID, signed: Signed, grant: GrantDraft) -> None:
@@ -177,3 +225,12 @@ def delete_roster(conversation_id: UUID) -> None:
     Grant.objects.filter(conversation_id=conversation_id).delete()
     Membership.objects.filter(conversation_id=conversation_id).delete()
     RosterEntry.objects.filter(conversation_id=conversation_id).delete()
+
+
+def remove_member(*, conversation_id: UUID, user_id: UUID) -> None:
+    """Takes a deleted account off a conversation, with its grants; within the caller's transaction.
+
+    The signed list keeps its entries: nobody is there to sign another.
+    """
+    Grant.objects.filter(conversation_id=conversation_id, user_id=user_id).delete()
+    Membership.objects.filter(conversation_id=conversation_id, user_id=user_id).delete()

@@ -34,6 +34,7 @@ def main() -> int:
     environment = local_environment(var, port)
     say("Bringing the database up to date")
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, env=environment, check=True)
+    subprocess.run([sys.executable, "manage.py", "delete_due_accounts"], cwd=ROOT, env=environment, check=True)
     say("Starting the web tier and the inference gateway")
     return run_processes(environment, var / "log" / "balon.log", port)
 

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from conversations.frames.port import LIFETIME_S, Batch, EndReason, FrameReader, LogGoneError
 
+_SETTLED_S = 60
+
 
 class MemoryLog:
     """One log: a list and a condition that wakes its readers."""
@@ -97,6 +99,16 @@ class MemoryFrameLog:
             log = MemoryLog()
             await log.end(EndReason.CUT)
         yield log
+
+    def list_old(self) -> list[UUID]:
+        """All logs that are older than a minute."""
+        latest = time.monotonic() - _SETTLED_S
+        return [stream_id for stream_id, log in list(self._logs.items()) if log.opened_s < latest]
+
+    async def snapshot(self, stream_id: UUID) -> list[bytes]:
+        """A copy of the frames."""
+        log = self._logs.get(stream_id)
+        return [] if log is None else list(log.frames)
 
     async def close(self) -> None:
         """There is nothing to let go of."""

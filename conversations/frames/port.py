@@ -70,5 +70,11 @@ class FrameLog(Protocol):
     def follow(self, stream_id: UUID) -> AbstractAsyncContextManager[FrameReader]:
         """Opens a log for reading. One that is not there reads as `cut`: its writer was lost with it."""
 
+    def list_old(self) -> list[UUID]:
+        """Logs that rest in this process's memory alone, for longer than a stream's row takes to be committed."""
+
+    async def snapshot(self, stream_id: UUID) -> list[bytes]:
+        """All frames of a log as they are now; none if it is not there."""
+
     async def close(self) -> None:
         """Lets go of connections."""

@@ -1,0 +1,1 @@
+"""Commands of manage.py that reach all that belongs to an account."""
