@@ -28,6 +28,8 @@ STAMPS = VENV / "stamps"
 TEST_PROGRAMS = {
     "chromium": ("chromium",),
     "firefox-esr": ("firefox-esr", "firefox"),
+    "webkit2gtk-driver": ("WebKitWebDriver",),
+    "xvfb": ("Xvfb",),
     "redis-server": ("redis-server",),
     "postgresql": ("/usr/lib/postgresql/*/bin/initdb", "initdb"),
 }
@@ -85,7 +87,8 @@ def install_packages(lock: Path) -> None:
     if is_done(lock.name, [lock]):
         return
     say(f"Installing the Python packages of {lock.name}")
-    command: list[str | Path] = [PYTHON, "-m", "uv", "pip", "install", "--quiet", "--require-hashes"]
+    # Its own program: under `python -m` Ctrl-C prints a traceback.
+    command: list[str | Path] = [VENV / "bin" / "uv", "pip", "install", "--quiet", "--require-hashes"]
     run([*command, "--python", PYTHON, "--requirement", lock])
     mark_done(lock.name, [lock])
 
