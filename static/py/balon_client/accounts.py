@@ -1,13 +1,11 @@
 """Sign-up and zero-knowledge sign-in (docs/protocol.md sections 2 to 6)."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from balon.protocol.encoding import encode_b64u
 from balon.protocol.errors import PasswordPolicyError
 from balon.protocol.password import DEFAULT_ITERATIONS, KDF_ALGORITHM, normalize_login, verify_kdf_policy
-from balon.protocol.recovery import RECOVERY_ITERATIONS, RecoveryCredential, serialize_credential
 from balon.protocol.statements import AuthAction, AuthTranscript, Bundle
 from balon_client.account import Account
 from balon_client.alarms import AccountKeysError, KdfRefusedError
@@ -15,6 +13,7 @@ from balon_client.api import Api, signed_json
 from balon_client.errors import ProblemError
 from balon_client.keyring import keyring_json, seal_keyring
 from balon_client.keyring_model import KeyringContent
+from balon_client.kits import kit_of
 from balon_client.opening import OpenedAccount, Terms, open_account
 from balon_client.ports import (
     AccountGeneration,
@@ -22,6 +21,7 @@ from balon_client.ports import (
     AccountPublicKeys,
     AccountTerms,
     PasswordBuffer,
+    PasswordKey,
     PasswordKeys,
     Platform,
     SealedAccount,
@@ -42,6 +42,14 @@ class SignedUp:
 
     opened: OpenedAccount
     kit: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A sign-in between its two halves."""
+
+    prelogin: Prelogin
+    terms: Terms
 
 
 class Accounts:
@@ -72,19 +80,33 @@ class Accounts:
             KeyringError: The keyring does not open.
         """
         try:
-            login = _read_login(raw_login)
-            prelogin = await self._api.prelogin(login)
-            terms = _read_terms(login, prelogin)
+            begun = await self.begin(raw_login)
         except BaseException:
             self._platform.crypto.zero(password)
             raise
+        return await self.finish(begun, password)
+
+    async def begin(self, raw_login: object) -> "Begun":
+        """The first half of sign-in: parameters that were judged, and a challenge; raises as `sign_in`."""
+        login = read_login(raw_login)
+        prelogin = await self._api.prelogin(login)
+        return Begun(prelogin, read_terms(login, prelogin))
+
+    async def finish(self, begun: "Begun", password: PasswordBuffer | PasswordKey) -> OpenedAccount:
+        """The second half: derives, proves, opens; raises as `sign_in`."""
+        terms = begun.terms
         keys = await self._derive(password, terms)
-        active = await self._log_in(login, prelogin, keys.login_key)
-        if active.user_id != terms.user_id or active.login != login or active.records is None:
+        active = await self.log_in(terms.login, begun.prelogin, keys.login_key)
+        if active.user_id != terms.user_id or active.login != terms.login or active.records is None:
             raise AccountKeysError
         return await open_account(self._platform.crypto, keys.kek, terms, active, active.records)
 
-    async def _log_in(self, login: str, prelogin: Prelogin, login_key: SigningKey) -> Active:
+    async def log_in(self, login: str, prelogin: Prelogin, login_key: SigningKey) -> Active:
+        """Proves knowledge of a login key.
+
+        Raises:
+            SignInRefusedError: The server refuses the proof.
+        """
         nonce = self._platform.random.generate_bytes(_NONCE_SIZE)
         transcript = AuthTranscript(
             action=AuthAction.LOGIN,
@@ -104,7 +126,7 @@ class Accounts:
         except ProblemError as error:
             raise (SignInRefusedError() if error.status == 401 else error) from None
 
-    async def _derive(self, password: PasswordBuffer, terms: Terms) -> PasswordKeys:
+    async def _derive(self, password: PasswordBuffer | PasswordKey, terms: Terms) -> PasswordKeys:
         return await derive_keys(self._platform, password, terms)
 
     # --- Sign-up ---
@@ -124,7 +146,7 @@ class Accounts:
             AccountKeysError: The server did not keep what it was given.
         """
         try:
-            login = _read_login(raw_login)
+            login = read_login(raw_login)
         except LoginNameError:
             self._platform.crypto.zero(password)
             raise
@@ -163,13 +185,14 @@ class Accounts:
             rsa_env=sealed.rsa_env,
             bundle=signed,
             keyring=keyring,
+            recovery_id=terms.recovery_id,
         )
         body = encode_json(_sign_up_body(terms, records, login_key, sealed))
         active = await self._post_account(terms, login_key, body)
-        if active.user_id != terms.user_id or active.login != terms.login or active.records != records:
+        if active.user_id != terms.user_id or active.login != terms.login or not are_kept(records, active.records):
             raise AccountKeysError
         account = _account_of(active, bundle, sealed.keys)
-        return SignedUp(OpenedAccount(account, records, content), _kit_of(terms, sealed, public, now))
+        return SignedUp(OpenedAccount(account, records, content), kit_of(terms, sealed, public.idk_pub, now))
 
     async def _post_account(self, terms: AccountTerms, login_key: SigningKey, body: bytes) -> Active:
         """Signs T over a fresh challenge and the body's hash, with the account's own values (section 5)."""
@@ -196,7 +219,7 @@ class Accounts:
             raise (LoginTakenError() if error.problem_code == LoginTakenError.code else error) from None
 
 
-async def derive_keys(platform: Platform, password: PasswordBuffer, terms: Terms) -> PasswordKeys:
+async def derive_keys(platform: Platform, password: PasswordBuffer | PasswordKey, terms: Terms) -> PasswordKeys:
     """Derives KEK and login key under parameters that were judged already; zeroes the password.
 
     Raises:
@@ -228,14 +251,24 @@ def verify_terms(terms: Terms) -> Terms:
     return terms
 
 
-def _read_login(raw_login: object) -> str:
+def read_login(raw_login: object) -> str:
+    """Reads a login name as typed.
+
+    Raises:
+        LoginNameError: It is none (section 2).
+    """
     try:
         return normalize_login(raw_login if isinstance(raw_login, str) else "")
     except PasswordPolicyError:
         raise LoginNameError from None
 
 
-def _read_terms(login: str, prelogin: Prelogin) -> Terms:
+def read_terms(login: str, prelogin: Prelogin) -> Terms:
+    """What prelogin says that a password is derived with, judged.
+
+    Raises:
+        KdfRefusedError: It is outside the policy.
+    """
     return verify_terms(Terms(prelogin.user_id, login, prelogin.kdf, prelogin.iterations, prelogin.salt))
 
 
@@ -254,6 +287,11 @@ def _account_of(active: Active, bundle: Bundle, keys: AccountKeys) -> Account:
     )
 
 
+def are_kept(sent: AccountRecords, kept: AccountRecords | None) -> bool:
+    """Whether the server gives back what it was sent; the id of the kit where it gives one at all."""
+    return kept is not None and replace(kept, recovery_id=kept.recovery_id or sent.recovery_id) == sent
+
+
 def records_json(records: AccountRecords) -> dict[str, Any]:
     """Account records as they travel and as they rest in the session record: bytes as base64url."""
     return {
@@ -266,6 +304,7 @@ def records_json(records: AccountRecords) -> dict[str, Any]:
         "rsa_env": encode_b64u(records.rsa_env),
         "bundle": signed_json(records.bundle),
         "keyring": keyring_json(records.keyring),
+        **({"recovery_id": str(records.recovery_id)} if records.recovery_id else {}),
     }
 
 
@@ -276,51 +315,6 @@ def _sign_up_body(
         "user_id": str(terms.user_id),
         "login": terms.login,
         "login_pub": encode_b64u(login_key.public),
-        **records_json(records),
+        **records_json(replace(records, recovery_id=None)),
         "recovery": {"recovery_id": str(terms.recovery_id), "rec_pub": encode_b64u(sealed.rec_pub)},
     }
-
-
-def _kit_of(terms: AccountTerms, sealed: SealedAccount, public: AccountPublicKeys, now_ms: int) -> dict[str, str]:
-    """The kit for the page (docs/worker.md): code, credential, and the whole file. Shown once, kept nowhere."""
-    credential = serialize_credential(
-        RecoveryCredential(
-            user_id=terms.user_id,
-            recovery_id=terms.recovery_id,
-            kdf=KDF_ALGORITHM,
-            iterations=RECOVERY_ITERATIONS,
-            rec_salt=terms.rec_salt,
-            rec_env=sealed.rec_env,
-            idk_pub=public.idk_pub,
-        )
-    )
-    day = datetime.fromtimestamp(now_ms / 1000, UTC).date().isoformat()
-    return {
-        "login": terms.login,
-        "recovery_code": sealed.recovery_code,
-        "credential": credential,
-        "filename": f"balon-recovery-kit-{terms.login}.txt",
-        "text": KIT_TEXT.format(login=terms.login, day=day, code=sealed.recovery_code, credential=credential),
-    }
-
-
-KIT_TEXT: Final = """\
-BALON RECOVERY KIT
-
-Login name: {login}
-Made on:    {day}
-
-This kit is the only way back into your account if you lose your password. Nobody else has a copy: whoever runs the
-server cannot reset your password. If you lose both password and kit, your conversations are lost for good.
-
-Whoever has this whole file has your account. Print it or keep it offline, and do not send it by mail or chat.
-Best of all, keep recovery code and credential in two places: one without the other is of no use.
-
-Recovery code:
-
-{code}
-
-Recovery credential:
-
-{credential}
-"""

@@ -26,6 +26,8 @@ from balon_client.wire import Fields
 PAGE: Final = 50
 _CSRF_CODE: Final = "csrf-refused"
 _OPEN_PATHS: Final = ("/api/v1/accounts/login", "/api/v1/accounts/prelogin", "/api/v1/accounts", "/api/v1/session")
+_RECOVERY_PATH: Final = "/api/v1/accounts/recovery"
+_REFUSED_PROOF: Final = "proof-refused"
 
 
 def signed_json(signed: Signed) -> dict[str, str]:
@@ -59,14 +61,15 @@ class Api:
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | bytes | None = None,
         *,
         query: Mapping[str, str | int] | None = None,
+        proof: str | None = None,
     ) -> Any:
-        encoded = None if body is None else encode_json(body)
+        encoded = body if body is None or isinstance(body, bytes) else encode_json(body)
         self._verify_open()
         try:
-            response = await self._http.request(method, path, query=query, body=encoded)
+            response = await self._http.request(method, path, query=query, body=encoded, proof=proof)
         except ProblemError as error:
             if error.problem_code != _CSRF_CODE:
                 self._note_refusal(path, error)
@@ -74,7 +77,7 @@ class Api:
             # Another tab signed in or out, which changes the token (docs/api.md): ask once for the new one.
             await self._renew_token(path)
             self._verify_open()
-            response = await self._http.request(method, path, query=query, body=encoded)
+            response = await self._http.request(method, path, query=query, body=encoded, proof=proof)
         return response.value
 
     def _verify_open(self) -> None:
@@ -84,12 +87,12 @@ class Api:
     async def _renew_token(self, path: str) -> None:
         """Fetches the token again; never writes into the session of someone who signed in meanwhile (A48)."""
         active = await self.session()
-        if path not in _OPEN_PATHS and (active is None or active.session_id != self._session_id):
+        if not _is_open(path) and (active is None or active.session_id != self._session_id):
             self._tell_ended()
             raise SignedOutError
 
     def _note_refusal(self, path: str, error: ProblemError) -> None:
-        if error.status == 401 and path not in _OPEN_PATHS:
+        if error.status == 401 and error.problem_code != _REFUSED_PROOF and not _is_open(path):
             self._tell_ended()
 
     def _tell_ended(self) -> None:
@@ -230,6 +233,11 @@ class Api:
     async def inference_config(self) -> GatewayConfig:
         """The gateway's signed key config, unverified."""
         return GatewayConfig.parse(await self._request("GET", "/api/v1/inference/config"))
+
+
+def _is_open(path: str) -> bool:
+    """Whether a request is for whoever has no session yet."""
+    return path in _OPEN_PATHS or path.startswith(_RECOVERY_PATH)
 
 
 def _path(conversation_id: UUID, part: str = "") -> str:

@@ -79,6 +79,8 @@ class AccountRecords:
     rsa_env: Envelope
     bundle: Signed
     keyring: KeyringRecord
+    recovery_id: UUID | None = None
+    """Which kit stands; None where a server or a session record is older than this field."""
 
     @classmethod
     def parse(cls, fields: Fields) -> "AccountRecords":
@@ -93,6 +95,7 @@ class AccountRecords:
             rsa_env=Envelope(fields.raw("rsa_env", limit=8192)),
             bundle=Signed.parse(fields.item("bundle")),
             keyring=KeyringRecord.parse(fields.item("keyring")),
+            recovery_id=fields.uuid("recovery_id") if fields.has("recovery_id") else None,
         )
 
 
