@@ -26,6 +26,8 @@ class Engine(ABC):
     """One browser with one tab and a fresh profile. Scripts run as WebDriver's do, with `arguments` and `return`."""
 
     downloads: Path
+    sign_ups = 1
+    """How often a person may have to try to make an account."""
 
     @abstractmethod
     def open(self, url: str) -> None:

@@ -20,6 +20,8 @@ CONTROL = """
         (element) => element.checkVisibility() && !element.disabled && nameOf(element) === name) ?? null;
 """
 DOCUMENT = "return [performance.timeOrigin, document.documentElement.dataset.core];"
+KIT = "Save your recovery kit"
+ALERT = "return document.querySelector('[role=alert]')?.textContent ?? null;"
 ARTICLES = """
     return [...document.querySelectorAll("[role=log] article")].map((each) => [
         each.getAttribute("aria-label"), each.querySelector(".body").textContent.replace(/\\s+/g, " ").trim()]);
@@ -34,18 +36,19 @@ class Person:
         self.origin = origin
         self.login = f"alice-{uuid.uuid4().hex[:12]}"
 
-    def sign_up(self) -> None:
-        """Makes an account up to the recovery kit."""
+    def sign_up(self) -> bool:
+        """Makes an account up to the recovery kit; False when the page refuses with an alert."""
         self.engine.open(self.origin)
         self.control("a", "Create an account").click()
         self.control("input", "Login name").send_keys(self.login)
         self.control("input", "Password").send_keys(PASSWORD)
         self.control("input", "Confirm password").send_keys(PASSWORD)
         self.control("button", "Create account").click()
+        wait_until(lambda: self.find("dialog", KIT) or self.engine.run(ALERT), "kit or alert", KEYS_TIMEOUT_S)
+        return bool(self.find("dialog", KIT))
 
     def save_kit(self) -> str:
         """Downloads the kit and gives its text; confirms, and goes on."""
-        self.control("dialog", "Save your recovery kit", timeout_s=KEYS_TIMEOUT_S)
         self.control("button", "Download").click()
         kit = self.downloaded()
         self.control("input", "I have saved my recovery kit").click()
@@ -117,5 +120,10 @@ class Person:
 
     def control(self, kind: str, name: str, *, timeout_s: float = TIMEOUT_S) -> Element:
         """Waits for a control that can be used."""
-        element: Element = wait_until(lambda: self.find(kind, name), f"{kind} {name!r}", timeout_s)
+        try:
+            element: Element = wait_until(lambda: self.find(kind, name), f"{kind} {name!r}", timeout_s)
+        except AssertionError as failure:
+            failure.add_note(f"The page reads:\n{self.engine.run('return document.body.innerText')}")
+            failure.add_note(f"Its problems: {self.engine.problems()}")
+            raise
         return element

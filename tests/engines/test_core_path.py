@@ -10,11 +10,13 @@ from tests.engines.engine import Engine, wait_until
 from tests.engines.firefox import Firefox
 from tests.engines.person import Person
 from tests.engines.sink import Sink
+from tests.engines.webkit import WebKit
 from tests.fakes.openai_server import FakeOpenAIServer, Script
 from tests.stack.installation import Installation
 
 QUESTION = "What is the capital of France?"
 ANSWER = "The capital of France is Paris."
+CONVERSATION = "nav[aria-label=Conversations] a"
 CHUNKS = ("The", " capital", " of", " France", " is", " **Paris**", ".")
 LEFT = """
     const databases = (await indexedDB.databases()).map(({ name }) => name);
@@ -59,7 +61,7 @@ MISBEHAVE = """
 """
 
 
-@pytest.fixture(params=[Firefox], ids=["firefox"])
+@pytest.fixture(params=[Firefox, WebKit], ids=["firefox", "webkit"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path, sink: Sink) -> Iterator[Engine]:
     """Each engine in turn, with a fresh profile."""
     start: Callable[[Path, int], Engine] = request.param
@@ -68,11 +70,15 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path, sink: Sink) -> Iterat
     browser.close()
 
 
+def newcomers(engine: Engine, origin: str) -> Iterator[Person]:
+    """People who try to make an account: docs/limitations.md says where the first may fail."""
+    return (Person(engine, origin) for _ in range(engine.sign_ups))
+
+
 @pytest.fixture
 def alice(engine: Engine, installation: Installation) -> Person:
     """Alice with a new account, the kit put away."""
-    person = Person(engine, installation.origin)
-    person.sign_up()
+    person = next(each for each in newcomers(engine, installation.origin) if each.sign_up())
     kit = person.save_kit()
     assert person.login in kit
     assert "BALON-RECOVERY-1." in kit
@@ -94,6 +100,7 @@ def test_a_stranger_chats_reloads_signs_out_and_comes_back(
     alice.send(QUESTION)
     shown = alice.watch_reply(ANSWER)
     assert [text for text in shown if text and "Paris" not in text], f"the reply came at once: {shown}"
+    alice.control(CONVERSATION, QUESTION)
 
     engine.reload()
     alice.expect_articles([["You", QUESTION], ["Assistant", ANSWER]])
@@ -101,7 +108,7 @@ def test_a_stranger_chats_reloads_signs_out_and_comes_back(
     alice.sign_out()
     wait_until(lambda: engine.run_async(LEFT) == [], "a browser that keeps nothing of the session")
     alice.sign_in()
-    alice.control("nav[aria-label=Conversations] a", QUESTION).click()
+    alice.control(CONVERSATION, QUESTION).click()
     alice.expect_articles([["You", QUESTION], ["Assistant", ANSWER]])
     verify_quiet(engine, installation, sink)
 
