@@ -114,11 +114,21 @@ def main() -> int:
     started = time.monotonic()
     try:
         build_assets(Plan(best=not options.fast), development=options.dev)
-    except (nodejs.NodeMissingError, subprocess.CalledProcessError) as error:
+    except KeyboardInterrupt:
+        return 130
+    except nodejs.NodeMissingError as error:
         print(f"balon: {error}", file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as error:
+        print(f"balon: {_program_of(error)} failed; what it said is above.", file=sys.stderr)
         return 1
     print(f"balon: Browser assets are ready ({time.monotonic() - started:.1f} s).", flush=True)
     return 0
+
+
+def _program_of(error: subprocess.CalledProcessError) -> str:
+    """Name a program that failed, without its arguments: they are long, and a person did not write them."""
+    return " ".join(str(part) for part in error.cmd[:2])
 
 
 if __name__ == "__main__":

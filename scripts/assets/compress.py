@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import os
 import shutil
+import signal
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -31,8 +32,13 @@ def compress_all(files: Iterable[Path], *, cache: Path, best: bool) -> None:
         return
     if any(path.stat().st_size >= FAST_FROM_BYTES for path in wanted) and best:
         print("balon: Compressing, a minute for the first time …", flush=True)
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(initializer=_end_with_ctrl_c) as pool:
         list(pool.map(_compress, wanted, [cache] * len(wanted), [best] * len(wanted)))
+
+
+def _end_with_ctrl_c() -> None:
+    """Let an interruption end this process in the middle of a file: Python's own handler waits for the file's end."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _is_compressed(path: Path, cache: Path, *, best: bool) -> bool:
