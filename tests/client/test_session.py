@@ -1,14 +1,16 @@
 """The session: lock, unlock, idle time, sign-out, boot, and two tabs of one browser (section 11; A14, A36, A48)."""
 
+import asyncio
 import copy
 
 import pytest
 
 from balon_client.errors import NetworkError, StorageError
+from balon_client.keyring_model import choose_settings
 from balon_client.ports import SessionRecord
 from tests.client.conftest import ALICE, BOB
 from tests.client.doubles.platform import settle
-from tests.client.fake_server import FakeHttp
+from tests.client.fake_server import FakeConnection, FakeHttp, FakeSocket
 from tests.client.lies import changed
 from tests.client.tab import password, refused
 
@@ -97,8 +99,6 @@ async def test_a_boot_after_the_idle_time_is_locked_and_drops_the_handles(alices
 
 
 async def test_a_boot_never_wipes_what_another_tab_begins_meanwhile(profile, server):
-    import asyncio
-
     server.gate = asyncio.Event()
     booting = profile.open_tab()
     boot = asyncio.ensure_future(booting.boot())
@@ -300,8 +300,6 @@ async def test_what_the_first_account_still_does_reaches_neither_server_nor_page
     await alice.sign_in_as(BOB)
     await settle(100)
     before, told = len(server.requests), len(alice.events)
-    from balon_client.keyring_model import choose_settings
-
     keyring.change(choose_settings(5, None))
     assert await refused(keyring.refresh()) == "signed-out"
     assert await refused(chat.library.refresh()) == "signed-out"
@@ -364,18 +362,16 @@ async def test_a_socket_of_a_changed_account_ends_the_session_with_its_reason(al
 
 @pytest.mark.parametrize("first", ["no json", "[]", "{}", '{"type": "frame"}', '{"type": "hello", "session_id": 7}'])
 async def test_a_socket_that_does_not_greet_is_an_alarm_and_nothing_is_sent_on_it(alices_browser, server, first):
-    from tests.client import fake_server
-
     sent = []
 
-    class Rude(fake_server.FakeConnection):
+    class Rude(FakeConnection):
         def deliver(self, message):
             self._inbox.put_nowait(first)
 
         async def send(self, text):
             sent.append(text)
 
-    class Socket(fake_server.FakeSocket):
+    class Socket(FakeSocket):
         async def connect(self, path, *, timeout_s=15.0):
             connection = Rude(server, "x")
             connection.deliver({})
@@ -454,11 +450,13 @@ async def test_signing_out_signed_out_wipes_all_the_same(stranger, profile):
     assert record_of(profile) is None
 
 
-async def test_a_token_that_another_tab_changed_is_asked_for_once(alice, server, alices_browser):
+async def test_a_token_that_another_tab_changed_is_asked_for_again_and_the_request_repeated(
+    alice, server, alices_browser
+):
     assert isinstance(alice.platform.http, FakeHttp)
     alice.platform.http.csrf_token = "stale"
     await alice.say("Hello")
-    assert len(server.asked("GET", "/api/v1/session")) == 2
+    assert len(server.asked("GET", "/api/v1/session")) in {2, 3}, "once for each request that was on its way"
 
 
 # --- Settings ---

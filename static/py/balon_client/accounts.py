@@ -238,6 +238,18 @@ async def derive_keys(platform: Platform, password: PasswordBuffer | PasswordKey
         raise PasswordSizeError from None
 
 
+async def import_password(platform: Platform, password: PasswordBuffer) -> PasswordKey:
+    """Makes a handle to derive from more than once; zeroes the password.
+
+    Raises:
+        PasswordSizeError: The password is empty or too long.
+    """
+    try:
+        return await platform.crypto.import_password(password)
+    except PasswordPolicyError:
+        raise PasswordSizeError from None
+
+
 def verify_terms(terms: Terms) -> Terms:
     """Judges derivation parameters before the password is touched.
 

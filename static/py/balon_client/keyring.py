@@ -100,9 +100,10 @@ class Keyring:
         """
         async with self._platform.tabs.lock(LOCK), self._lock:
             for _ in range(_ATTEMPTS):
-                if self._is_closed or not self._pending or await self._put():
+                if self._is_closed or not self._pending:
                     return
-                await self._refresh()
+                if not await self._put():
+                    await self._refresh()
 
     async def _put(self) -> bool:
         waiting = list(self._pending)

@@ -76,15 +76,19 @@ async def open_mek(crypto: Crypto, kek: RootKey, terms: Terms, records: AccountR
     Raises:
         DecryptionError: Another password, another account, or changed bytes.
     """
-    context = mek_context(
+    return await crypto.open_root_key(kek, Kind.MEK, mek_context_of(terms, records.mek_ver), records.mek_env)
+
+
+def mek_context_of(terms: Terms, mek_ver: int) -> bytes:
+    """The context of mek_env under terms that this client used."""
+    return mek_context(
         user_id=terms.user_id,
-        mek_ver=records.mek_ver,
+        mek_ver=mek_ver,
         kdf=terms.kdf,
         iterations=terms.iterations,
         salt=terms.salt,
         login=terms.login,
     )
-    return await crypto.open_root_key(kek, Kind.MEK, context, records.mek_env)
 
 
 async def open_keys(crypto: Crypto, mek: RootKey, terms: Terms, records: AccountRecords) -> tuple[Bundle, AccountKeys]:

@@ -213,9 +213,8 @@ class Sync:
 
     async def fetch_all(self) -> None:
         """Fetches what notices may have missed."""
-        await self._parts.keyring.refresh()
+        await asyncio.gather(self._parts.keyring.refresh(), self.chat.library.refresh())
         await self._parts.keyring.save()
-        await self.chat.library.refresh()
         for conversation in self.chat.open_conversations:
             if not conversation.alarms:
                 await self.chat.catch_up(conversation)
