@@ -1,38 +1,40 @@
 """Operators see that conversations exist, how many messages they have and how large these are. Never what they say."""
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
-from django.db.models.functions import Length
+from django.db.models import Model, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce, Length
 from django.http import HttpRequest
 
 from conversations.models import Conversation, Message, Meta, Stream
-from keystore.admin import MetadataAdmin
-
-
-class SizedAdmin(MetadataAdmin):
-    """Shows the size of the envelope, which never leaves the database."""
-
-    opaque_columns: tuple[str, ...] = ("envelope",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
-        """Leaves opaque columns in the database."""
-        rows = super().get_queryset(request).defer(*self.opaque_columns)
-        sized: QuerySet[Model] = rows.annotate(size=Length(self.opaque_columns[0]))
-        return sized
-
-    @admin.display(description="bytes", ordering="size")
-    def size(self, row: Model) -> int:
-        """Bytes of the envelope."""
-        size: int = getattr(row, "size", 0)
-        return size
+from keystore.admin import MetadataAdmin, SizedAdmin
 
 
 @admin.register(Conversation)
 class ConversationAdmin(MetadataAdmin):
-    """Conversations by activity."""
+    """Conversations by activity: how many messages of how many bytes in all."""
 
-    list_display = ("pk", "epoch", "head_position", "created_ms", "updated_ms")
-    fields = ("id", "epoch", "head_position", "created_ms", "updated_ms")
+    list_display = ("pk", "epoch", "messages", "size", "created_ms", "updated_ms")
+    fields = ("id", "epoch", "messages", "size", "created_ms", "updated_ms")
+    readonly_fields = ("messages", "size")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
+        """Adds up the sizes in the database, for the rows of one page alone."""
+        envelopes = Message.objects.filter(conversation_id=OuterRef("pk")).order_by().values("conversation_id")
+        total = Subquery(envelopes.annotate(total=Sum(Length("envelope"))).values("total"))
+        sized: QuerySet[Model] = super().get_queryset(request).defer("head_hash").annotate(size=Coalesce(total, 0))
+        return sized
+
+    @admin.display(description="messages", ordering="head_position")
+    def messages(self, row: Model) -> int:
+        """How many messages there are."""
+        count: int = getattr(row, "head_position", 0)
+        return count
+
+    @admin.display(description="bytes")
+    def size(self, row: Model) -> int:
+        """Bytes of all envelopes."""
+        size: int = getattr(row, "size", 0)
+        return size
 
 
 @admin.register(Message)
@@ -41,7 +43,6 @@ class MessageAdmin(SizedAdmin):
 
     list_display = ("conversation_id", "position", "sender_id", "epoch", "seq", "created_ms", "size")
     fields = ("conversation", "position", "message_id", "sender", "epoch", "seq", "created_ms", "size")
-    readonly_fields = ("size",)
     show_full_result_count = False
 
 
@@ -51,7 +52,6 @@ class MetaAdmin(SizedAdmin):
 
     list_display = ("pk", "meta_version", "epoch", "author_id", "size")
     fields = ("conversation", "meta_version", "epoch", "author", "size")
-    readonly_fields = ("size",)
 
 
 @admin.register(Stream)
@@ -59,5 +59,5 @@ class StreamAdmin(SizedAdmin):
     """Replies on their way."""
 
     opaque_columns = ("stream_env",)
-    list_display = ("pk", "conversation_id", "sender_id", "epoch", "state", "created_ms")
-    fields = ("stream_id", "conversation", "sender", "epoch", "state", "created_ms")
+    list_display = ("pk", "conversation_id", "sender_id", "epoch", "state", "created_ms", "size")
+    fields = ("stream_id", "conversation", "sender", "epoch", "state", "created_ms", "size")

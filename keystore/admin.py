@@ -1,9 +1,10 @@
 """Operators see that key records exist, and how large they are. Never what is in them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
+from django.db.models.functions import Length
 from django.http import HttpRequest
 
 from keystore.models import Grant, KeyBundle, Keyring, Membership, RosterEntry
@@ -17,7 +18,7 @@ else:
 class MetadataAdmin(_ModelAdmin):
     """Read-only: nothing can be added, changed or deleted, and only named fields show."""
 
-    actions = None
+    actions: Any = None
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
         """Nobody adds rows here."""
@@ -32,6 +33,25 @@ class MetadataAdmin(_ModelAdmin):
         return False
 
 
+class SizedAdmin(MetadataAdmin):
+    """Shows the size of the envelope, which never leaves the database."""
+
+    opaque_columns: tuple[str, ...] = ("envelope",)
+    readonly_fields = ("size",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
+        """Leaves opaque columns in the database."""
+        rows = super().get_queryset(request).defer(*self.opaque_columns)
+        sized: QuerySet[Model] = rows.annotate(size=Length(self.opaque_columns[0]))
+        return sized
+
+    @admin.display(description="bytes", ordering="size")
+    def size(self, row: Model) -> int:
+        """Bytes of the envelope."""
+        size: int = getattr(row, "size", 0)
+        return size
+
+
 @admin.register(KeyBundle)
 class KeyBundleAdmin(MetadataAdmin):
     """Which users have keys."""
@@ -42,11 +62,11 @@ class KeyBundleAdmin(MetadataAdmin):
 
 
 @admin.register(Keyring)
-class KeyringAdmin(MetadataAdmin):
+class KeyringAdmin(SizedAdmin):
     """Versions and sizes of keyrings."""
 
-    list_display = ("pk", "version", "updated_ms")
-    fields = ("user", "version", "updated_ms")
+    list_display = ("pk", "version", "updated_ms", "size")
+    fields = ("user", "version", "updated_ms", "size")
 
 
 @admin.register(RosterEntry)
