@@ -49,6 +49,11 @@ def installation(tmp_path_factory, upstream):
         made.close()
 
 
+@pytest.fixture(autouse=True)
+def _short_reply(upstream):
+    upstream.script = Script()
+
+
 class RealTab:
     """A tab whose network is real."""
 
@@ -216,7 +221,8 @@ async def test_another_account_in_the_same_browser_ends_the_first(alice, open_ta
     await other.boot()
     bob = f"bob-{login}"[:80]
     await other.sign_up(bob, password())
-    await alice.until(lambda: alice.told("session")[-1]["session"]["state"] == "signed-out")
+    await alice.until(lambda: alice.told("session"))
+    assert alice.told("session")[-1]["session"]["state"] == "signed-out"
     assert await other.list_conversations() == []
     assert other.storage.record.metadata["login"] == bob
     assert await refused(alice.list_conversations()) == "signed-out"
