@@ -16,7 +16,7 @@ PYSCRIPT_ENTRY = "@pyscript/core/src/core.js"
 def build(build: Build) -> None:
     """Make the part "page" if it is not current."""
     plan = build.plan
-    python = json.dumps([build.parts["engine"], build.parts["client"]])
+    python = json.dumps([build.parts["engine"], build.parts["client"]], sort_keys=True)
     scripts = [STEPS / "bundle.mjs", STEPS / "page.py", ROOT / "package-lock.json", ROOT / "static" / "js"]
     if build.is_current("page", [*scripts, plan.entry.parent, plan.style.parent, plan.images], python):
         return
