@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from balon_client.account_calls import AccountCalls
+from balon_client.account_session import AccountSession
 from balon_client.chat import CHAT_CALLS
 from balon_client.errors import ClientError
 from balon_client.events import Events
 from balon_client.keyring_model import IDLE_MINUTES, choose_settings
 from balon_client.ports import AccountGeneration, PasswordBuffer, Platform
 from balon_client.problems import SettingsRefusedError
-from balon_client.session import Session
 from balon_client.views import View
 
 Call = Callable[..., Awaitable[object]]
@@ -23,7 +24,8 @@ class Client:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._events = Events()
-        self._session = Session(platform, self._events)
+        self._session = AccountSession(platform, self._events)
+        self._account = AccountCalls(platform, self._session)
         self._generation: AccountGeneration | None = None
         self._announcing: asyncio.Task[None] | None = None
 
@@ -42,7 +44,9 @@ class Client:
             "touch": self._session.touch,
             "settings": self.settings,
             "update_settings": self.update_settings,
+            "recover": self.recover,
             "next_events": self._events.next_events,
+            **self._account.calls,
             **{name: self._chat_call(name) for name in CHAT_CALLS},
         }
 
@@ -105,9 +109,15 @@ class Client:
 
         Keys that were generated for an account that nobody made are dropped.
         """
-        opened = await self._session.accounts.sign_in(login, password)
+        opened = await self._account.sign_in(login, password)
         await self.cancel_sign_up()
         return await self._session.enter(opened)
+
+    async def recover(self, text: object, new_password: PasswordBuffer) -> View:
+        """Gives the account of a recovery kit a new password and a new kit, and begins its session."""
+        recovered = await self._account.recover(text, new_password)
+        await self.cancel_sign_up()
+        return recovered
 
     # --- Settings ---
 

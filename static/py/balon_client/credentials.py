@@ -1,7 +1,7 @@
 """Changes of password, login name and key derivation: one proved request that replaces all or nothing (section 5).
 
-Old and new terms are this client's own. The master key goes from one KEK to the other inside the crypto port, so a wrong
-password is noticed before anything is sent. Where an answer is lost, the server is asked which of the two it keeps.
+Old and new terms are this client's own. The master key goes from one KEK to the other inside the crypto port, so a
+wrong password is noticed before anything is sent. Where an answer is lost, the server is asked which of both it keeps.
 """
 
 from dataclasses import dataclass, replace
@@ -98,8 +98,8 @@ class Credentials:
         Raises:
             LoginNameError: No login name.
             LoginTakenError: The name belongs to someone, or is the present one; nothing was changed.
-            WrongPasswordError, PasswordSizeError, AccountChangedError, NotChangedError, OutcomeUnknownError, AlarmError:
-                As for `change_password`.
+            WrongPasswordError, PasswordSizeError, AccountChangedError: As for `change_password`.
+            NotChangedError, OutcomeUnknownError, AlarmError: As for `change_password`.
         """
         try:
             login = read_login(raw_login)
@@ -182,16 +182,22 @@ class Credentials:
     async def _send(self, before: OpenedAccount, old: PasswordKeys, change: Change, body: bytes) -> Active:
         api = AccountApi(self._platform.http, session_id=before.account.session_id)
         terms = _terms_of(before)
-        begun = await self._accounts.begin(terms.login)
-        if begun.terms != terms:
-            raise AccountChangedError
-        challenge = Challenge(begun.prelogin.challenge_id, begun.prelogin.challenge)
+        challenge = await self._challenge(terms)
         proof = await sign_proof(self._platform, old.login_key, Claim(change.action, terms), challenge, body)
         try:
             return await api.change(_PATHS[change.action], body, proof)
         except (NetworkError, ProblemError, ResponseError) as error:
             verify_lost(error)
             return await log_in_as_changed(self._accounts, change.terms, change.keys)
+
+    async def _challenge(self, terms: Terms) -> Challenge:
+        try:
+            begun = await self._accounts.begin(terms.login)
+        except NetworkError:
+            raise NotChangedError from None
+        if begun.terms != terms:
+            raise AccountChangedError
+        return Challenge(begun.prelogin.challenge_id, begun.prelogin.challenge)
 
     async def _adopt(
         self, before: OpenedAccount, records: AccountRecords, change: Change, active: Active

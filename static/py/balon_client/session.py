@@ -277,7 +277,7 @@ class Session:
             if wiped is not None:
                 self._events.publish_alarm(StorageError().problem)
         self._publish(reason)
-        if reason != "other-tab":
+        if reason not in {"other-tab", "account-changed"}:  # Another tab may be what changed the account.
             self._notices.tell("signed-out", session_id)
 
     # --- The other tabs ---

@@ -8,7 +8,7 @@ from balon_client.errors import ClientError
 from balon_client.events import Events
 from balon_client.ports import Tabs
 
-Notice = Literal["signed-in", "unlocked", "locked", "signed-out", "times"]
+Notice = Literal["signed-in", "unlocked", "locked", "signed-out", "times", "account-changed"]
 
 
 class TabNotices:

@@ -1,0 +1,97 @@
+"""The calls of docs/worker.md about the account: sign-in, password, login name, the kit and recovery."""
+
+from collections.abc import Awaitable, Callable
+
+from balon.protocol.password import DEFAULT_ITERATIONS
+from balon_client.account_session import AccountSession
+from balon_client.accounts import Begun, import_password
+from balon_client.alarms import AlarmError
+from balon_client.credentials import Credentials, OutcomeUnknownError
+from balon_client.errors import ClientError
+from balon_client.opening import OpenedAccount
+from balon_client.ports import PasswordBuffer, PasswordKey, Platform
+from balon_client.problems import AccountChangedError
+from balon_client.recovering import Recovery
+from balon_client.views import View
+
+
+class AccountCalls:
+    """What the page may ask about the account itself."""
+
+    def __init__(self, platform: Platform, session: AccountSession) -> None:
+        self._platform = platform
+        self._session = session
+        self._credentials = Credentials(platform, session.accounts)
+        self._recovery = Recovery(platform, session.accounts)
+
+    @property
+    def calls(self) -> dict[str, Callable[..., Awaitable[object]]]:
+        """Every call by its name, but for those that begin a session."""
+        return {
+            "change_password": self.change_password,
+            "change_login": self.change_login,
+            "check_kit": self.check_kit,
+        }
+
+    # --- Sign-in ---
+
+    async def sign_in(self, login: object, password: PasswordBuffer) -> OpenedAccount:
+        """Signs in, and raises an outdated number of iterations by the way; raises as `Accounts.sign_in`.
+
+        Whatever becomes of the upgrade, the sign-in stands: where its answer was lost, the handle signs in again.
+        """
+        try:
+            begun = await self._session.accounts.begin(login)
+        except BaseException:
+            self._platform.crypto.zero(password)
+            raise
+        if begun.terms.iterations >= DEFAULT_ITERATIONS:
+            return await self._session.accounts.finish(begun, password)
+        return await self._sign_in_upgrading(begun, await import_password(self._platform, password))
+
+    async def _sign_in_upgrading(self, begun: Begun, key: PasswordKey) -> OpenedAccount:
+        opened = await self._session.accounts.finish(begun, key)
+        try:
+            return await self._credentials.upgrade_kdf(opened, key)
+        except (AccountChangedError, OutcomeUnknownError):
+            again = await self._session.accounts.begin(opened.account.login)
+            return await self._session.accounts.finish(again, key)
+        except AlarmError:
+            raise
+        except ClientError:
+            return opened
+
+    # --- Changes ---
+
+    async def change_password(self, old: PasswordBuffer, new: PasswordBuffer) -> View:
+        """Replaces the password; all other sessions end. Zeroes both passwords."""
+        async with self._session.changing:
+            before = await self._before(old, new)
+            after = await self._credentials.change_password(before, old, new)
+            return await self._session.exchange(before.account, after)
+
+    async def change_login(self, login: object, password: PasswordBuffer) -> View:
+        """Replaces the login name; all other sessions end. Zeroes the password."""
+        async with self._session.changing:
+            before = await self._before(password)
+            after = await self._credentials.change_login(before, login, password)
+            return await self._session.exchange(before.account, after)
+
+    async def _before(self, *passwords: PasswordBuffer) -> OpenedAccount:
+        try:
+            return await self._session.opened_account()
+        except BaseException:
+            for password in passwords:
+                self._platform.crypto.zero(password)
+            raise
+
+    # --- The kit ---
+
+    async def check_kit(self, text: object) -> None:
+        """Shows that a kit opens this account, without using it up."""
+        await self._recovery.check(text, await self._session.opened_account())
+
+    async def recover(self, text: object, new_password: PasswordBuffer) -> View:
+        """Gives the kit's account a new password, master key and kit, and begins its session."""
+        made = await self._recovery.recover(text, new_password)
+        return {"session": await self._session.enter(made.opened), "kit": made.kit}

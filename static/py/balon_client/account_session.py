@@ -1,0 +1,95 @@
+"""A session whose account changes while it lasts: this tab goes on with what is new, and the other tabs follow it."""
+
+import asyncio
+from typing import Any
+
+from balon_client.account import Account
+from balon_client.events import Events
+from balon_client.opening import OpenedAccount
+from balon_client.ports import Platform
+from balon_client.problems import SignedOutError
+from balon_client.session import Session
+from balon_client.session_store import Found
+from balon_client.views import View
+
+
+class AccountSession(Session):
+    """A session that survives a change of password or login name, as the server's does."""
+
+    def __init__(self, platform: Platform, events: Events) -> None:
+        super().__init__(platform, events)
+        self.changing = asyncio.Lock()
+        """Held during a change: until it is done, nobody judges this session by the version of the account."""
+
+    async def opened_account(self) -> OpenedAccount:
+        """The signed-in account as it stands, with what waited for the keyring saved.
+
+        Raises:
+            SignedOutError: Nobody is signed in.
+            LockedError: The keys are sealed under the password.
+        """
+        opened = await self.signed_in()
+        await opened.flush()
+        found = await self._store.load()
+        if found is None or found.session_id != opened.session_id:
+            raise SignedOutError
+        return OpenedAccount(opened.parts.account, found.kept.records, opened.parts.keyring.content)
+
+    async def exchange(self, before: Account, after: OpenedAccount) -> View:
+        """Goes on with an account that was changed here: the record is rewritten, the handles stay.
+
+        Raises:
+            SignedOutError: It was locked or ended in the meantime; what was kept of it is gone, since it is outdated.
+        """
+        async with self._change:
+            opened, is_current = self._open, False
+            if opened is not None and opened.parts.account is before:
+                self._open, is_current = None, True
+                await opened.close()
+                self._events.clear()
+                await self._begin_anew(after)
+        if not is_current:
+            await self._end(before.session_id, "account-changed")
+            raise SignedOutError
+        self._notices.tell("account-changed", after.account.session_id)
+        return self.view
+
+    # --- What other tabs changed ---
+
+    async def _hear(self, kind: Any, session_id: Any) -> None:
+        if kind == "account-changed":
+            await self._follow_change()
+        else:
+            await super()._hear(kind, session_id)
+
+    async def _follow_change(self) -> None:
+        """Another tab changed password or login name: this one goes on with the record that it wrote."""
+        async with self._change:
+            found = await self._store.load()
+            if found is None or self._is_own(found) or self._person not in {None, found.kept.active.user_id}:
+                return
+            before, self._open = self._open, None
+            if before is not None:
+                await before.close()
+                self._events.clear()
+            await self._take_over("account-changed")
+
+    def _is_own(self, found: Found) -> bool:
+        return self._kept is not None and self._kept.is_of(found.kept.active)
+
+    # --- What the server says ---
+
+    def _end_soon(self, session_id: str, reason: str = "ended") -> None:
+        version = self._open.parts.account.account_version if self._open else None
+        self._background.spawn(self._end_unless_changed(session_id, version, reason))
+
+    async def _end_unless_changed(self, session_id: str, version: int | None, reason: str) -> None:
+        """The server speaks of one version of the account; this tab or another one may have gone on with a newer."""
+        async with self.changing:
+            found = await self._store.load()
+        if version is None or found is None or found.session_id != session_id:
+            await self._end(session_id, reason)
+        elif found.kept.active.account_version > version:
+            await self._follow_change()
+        else:
+            await self._end(session_id, reason)
