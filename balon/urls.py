@@ -6,11 +6,13 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 
 from accounts.views import SessionView
 from balon import problems, views
+from conversations.disclosure_views import DisclosureView
 from conversations.views import InferenceConfigView
 
 api: list[URLPattern | URLResolver] = [
     path("session", SessionView.as_view(), name="session"),
     path("accounts", include("accounts.urls")),
+    path("accounts/disclosure", DisclosureView.as_view(), name="disclosure"),
     path("keys/", include("keystore.urls")),
     path("conversations", include("conversations.urls")),
     path("inference/config", InferenceConfigView.as_view(), name="inference-config"),
