@@ -12,9 +12,11 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -23,10 +25,9 @@ import websockets
 from balon.protocol.encoding import decode_b64u, encode_b64u
 from scripts.bench.rows import Row
 from scripts.bench.stack import Caller, running_installation
-from tests.inference.gateway_process import ROOT
 from tests.inference.sealed_client import FrameOpener, seal_prompt
 from tests.keys import uuid7
-from tests.stack.installation import Installation, free_port, wait_for
+from tests.stack.installation import ROOT, Installation, free_port, wait_for
 
 PROMPT = {"model": "fake-model", "stream": True, "messages": [{"role": "user", "content": "hello"}]}
 ACK_EVERY = 64
@@ -161,13 +162,14 @@ def running_bare_relay(upstream: str) -> Iterator[str]:
 @contextlib.contextmanager
 def running(module: str, *arguments: str, ready_url: str) -> Iterator[None]:
     """Runs a module as a program until the block ends; the block starts once it answers."""
-    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT, stdout=subprocess.DEVNULL)
-    try:
-        wait_for(ready_url, process, ROOT / "Procfile")
-        yield
-    finally:
-        process.terminate()
-        process.wait()
+    with tempfile.NamedTemporaryFile(prefix="balon-bench-") as log:
+        process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT, stdout=log, stderr=log)
+        try:
+            wait_for(ready_url, process, Path(log.name))
+            yield
+        finally:
+            process.terminate()
+            process.wait()
 
 
 async def read_all(readers: list[Reader], load: Load) -> Figures:
