@@ -12,20 +12,20 @@ import asyncio
 import hashlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from balon.protocol.encoding import ZERO_HASH
+from balon_client.account import Account
+from balon_client.accounts import Accounts
+from balon_client.api import Api
 from balon_client.conversations import Conversation
-from balon_client.events import Events
-from balon_client.library import Library
+from balon_client.grants import create_conversation
 from balon_client.messages import Draft, seal_message
-from balon_client.parts import Parts
 from balon_client.payloads import Payload
 from balon_client.ports import Platform
 from balon_client.records import MessageRecord
-from balon_client.session import Session
 from tests.client.doubles.crypto import PycaCrypto
 from tests.client.doubles.network import HttpxHttp, WebsocketsSocket
 from tests.client.doubles.platform import MemoryKeyStore, MemoryTabs, SystemClock, system_random
@@ -58,41 +58,44 @@ def build_platform(origin: str, crypto: PycaCrypto | None = None) -> Platform:
 
 async def make_account(platform: Platform, login: str, password: str, counts: Sequence[int]) -> list[LongConversation]:
     """Signs up, and makes a conversation for each count of messages."""
-    session = Session(platform, Events())
-    await session.boot()
-    made = await session.accounts.sign_up(login, bytearray(password.encode()), platform.crypto.generate_account_keys())
-    await session.enter(made.opened)
-    parts = await session.parts()
-    library = Library(parts)
-    conversations = [await library.create() for _ in counts]
-    found = [
-        LongConversation(conversation.id, await seal_messages(parts, conversation, count))
-        for conversation, count in zip(conversations, counts, strict=True)
-    ]
-    await session.close()
+    api = Api(platform.http)
+    keys = platform.crypto.generate_account_keys()
+    made = await Accounts(platform, api).sign_up(login, bytearray(password.encode()), keys)
+    found = [await make_conversation(platform, api, made.opened.account, count) for count in counts]
     await platform.http.close()
     return found
 
 
-async def seal_messages(parts: Parts, conversation: Conversation, count: int) -> list[MessageRecord]:
+async def make_conversation(platform: Platform, api: Api, account: Account, count: int) -> LongConversation:
+    """Makes a conversation through the API, and what belongs into it."""
+    now_ms = platform.clock.now_ms()
+    made = await create_conversation(platform.crypto, account, platform.random.uuid7(), now_ms)
+    conversation = made.conversation
+    await api.create_conversation(conversation.id, made.roster, made.grant, made.wrapped)
+    drafts = draft_messages(platform, count, now_ms)
+    return LongConversation(conversation.id, await seal_messages(platform, account, conversation, drafts))
+
+
+async def seal_messages(
+    platform: Platform, account: Account, conversation: Conversation, drafts: Iterable[Draft]
+) -> list[MessageRecord]:
     """Seals and signs messages, each behind the one before."""
     records: list[MessageRecord] = []
     before = ZERO_HASH
-    for seq, draft in enumerate(draft_messages(parts, count), start=1):
-        record = await seal_message(parts.crypto, parts.account, conversation, draft, (seq, before))
+    for seq, draft in enumerate(drafts, start=1):
+        record = await seal_message(platform.crypto, account, conversation, draft, (seq, before))
         before = hashlib.sha256(record.envelope).digest()
         records.append(record)
     return records
 
 
-def draft_messages(parts: Parts, count: int) -> Iterator[Draft]:
+def draft_messages(platform: Platform, count: int, started_ms: int) -> Iterator[Draft]:
     """Messages that can be told apart, of different lengths, some with Markdown."""
-    started_ms = parts.now_ms()
     for number in range(1, count + 1):
         text = f"Message {number}: {WORDS * (number % 5 + 1)}"
         if number % 7 == 0:
             text += "\n\n```python\nprint('private')\n```\n\n- one\n- **two**"
-        yield Draft(parts.platform.random.uuid7(), started_ms + number, Payload(role="user", text=text))
+        yield Draft(platform.random.uuid7(), started_ms + number, Payload(role="user", text=text))
 
 
 def store(conversations: Sequence[LongConversation]) -> None:
