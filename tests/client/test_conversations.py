@@ -238,12 +238,13 @@ async def test_an_answer_that_the_own_new_title_has_overtaken_is_no_alarm(alice,
     conversation_id = await talk(alice, "Hello")
     stale = copy.deepcopy(server._record(server.only_conversation))
     library = alice.keys.chat.library
-    server.lie("GET", CONVERSATION, lambda _: stale, times=1)
     server.gate = asyncio.Event()
     fetching = asyncio.ensure_future(library.fetch(UUID(conversation_id)))
     await settle()
     gate, server.gate = server.gate, None
     await alice.rename(conversation_id, "Newer")
+    await settle(100)
+    server.lie("GET", CONVERSATION, lambda _: stale, times=1)
     gate.set()
     await fetching
     item = (await alice.list_conversations())[0]

@@ -316,6 +316,7 @@ async def test_a_socket_survives_a_server_that_fails_while_a_reply_ends(alice, s
     server.offline, server.hold_frames_after = False, None
     await clock.advance(60)
     await alice.until(lambda: alice.is_saved(sent["reply_id"]))
+    assert alice.alarms == []
 
 
 # --- The gateway's key ---
