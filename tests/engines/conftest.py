@@ -8,12 +8,16 @@ from tests.engines.sink import Sink
 from tests.fakes.openai_server import MODEL, FakeOpenAIServer, run_in_thread
 from tests.stack.installation import Installation, free_port
 
+TIMEOUT_S = 400
+"""For machines that do something else too: making an RSA key of 4096 bits is a lottery."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks every test of this folder as a browser test."""
     for item in items:
         if "tests/engines" in str(item.path):
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
 
 
 @pytest.fixture(scope="package")

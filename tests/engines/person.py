@@ -6,7 +6,7 @@ from typing import Any
 from tests.engines.engine import TIMEOUT_S, Element, Engine, wait_until
 
 PASSWORD = "umbrella-cobalt-thirteen-Walrus-meadow"
-KEYS_TIMEOUT_S = 90
+KEYS_TIMEOUT_S = 120
 # The first visible control of a kind that people and readers call by a name.
 CONTROL = """
     const [kind, name] = arguments;

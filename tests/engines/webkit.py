@@ -1,7 +1,6 @@
 """Debian's WebKitGTK in its MiniBrowser, driven by WebKitWebDriver, on a virtual screen: it has no headless mode."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,9 @@ from tests.engines.engine import Engine, asynchronous, end, unpack
 from tests.stack.installation import free_port, wait_for
 
 SCRIPT_TIMEOUT_S = 30
-PROGRAMS = ("WebKitWebDriver", "Xvfb")
 MINI_BROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser"
 # Under automation MiniBrowser prints no console, so each script first sees to it that the page collects what goes wrong in
-# it. What workers say, `test_webkit_starts_without_a_word` reads from a MiniBrowser without automation.
+# it. What workers say, `test_webkit_console.py` reads from a MiniBrowser without automation.
 COLLECT = """
     if (!window.balonProblems) {
         const found = (window.balonProblems = []);
@@ -33,54 +31,76 @@ COLLECT = """
 REQUESTS = "return performance.getEntriesByType('resource').map(({ name }) => name);"
 
 
+class Screen:
+    """A virtual screen, and the programs that show themselves on it, in a home of their own."""
+
+    def __init__(self, home: Path) -> None:
+        (home / ".config").mkdir(parents=True)
+        (home / ".config" / "user-dirs.dirs").write_text('XDG_DOWNLOAD_DIR="$HOME/Downloads"\n')
+        self._log = home / "webkit.log"
+        self._processes: list[subprocess.Popen[bytes]] = []
+        folders = {"CONFIG": ".config", "CACHE": ".cache", "DATA": ".local"}
+        self._settings = {f"XDG_{name}_HOME": str(home / folder) for name, folder in folders.items()}
+        self._settings |= {"HOME": str(home), "GDK_BACKEND": "x11", "WEBKIT_DISABLE_COMPOSITING_MODE": "1"}
+        self._start()
+
+    def _start(self) -> None:
+        read, write = os.pipe()
+        self.spawn("Xvfb", "-displayfd", str(write), "-screen", "0", "1280x1024x24", "-nolisten", "tcp", keep=(write,))
+        os.close(write)
+        with os.fdopen(read) as display:
+            self._settings["DISPLAY"] = f":{display.readline().strip()}"
+
+    def spawn(self, *command: str, keep: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
+        """Starts a program; its output goes to the log."""
+        with self._log.open("ab") as output:
+            process = subprocess.Popen(
+                command,
+                env={**os.environ, **self._settings},
+                stdout=output,
+                stderr=output,
+                pass_fds=keep,
+                start_new_session=True,
+            )
+        self._processes.append(process)
+        return process
+
+    def wait_for(self, url: str, process: subprocess.Popen[bytes]) -> None:
+        """Waits until a program answers."""
+        wait_for(url, process, self._log)
+
+    @property
+    def output(self) -> str:
+        """What the programs printed."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def close(self) -> None:
+        """Ends the programs, the newest first."""
+        for process in reversed(self._processes):
+            end(process)
+
+
 class WebKit(Engine):
-    """A MiniBrowser of its own, with its driver and its screen."""
+    """A MiniBrowser with its driver, on a screen of its own."""
 
     sign_ups = 3
 
     def __init__(self, folder: Path, proxy_port: int) -> None:
         self.downloads = folder / "Downloads"
         self.downloads.mkdir(parents=True)
-        (folder / ".config").mkdir()
-        (folder / ".config" / "user-dirs.dirs").write_text('XDG_DOWNLOAD_DIR="$HOME/Downloads"\n')
-        self._log = folder / "webkit.log"
         self._problems: list[str] = []
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._screen = Screen(folder)
         try:
-            self._start(folder)
+            self._start()
             self._driver = self._connect(proxy_port)
         except BaseException:
-            self._end_processes()
+            self._screen.close()
             raise
 
-    def _start(self, folder: Path) -> None:
-        read, write = os.pipe()
-        self._spawn(["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x1024x24", "-nolisten", "tcp"], {}, write)
-        os.close(write)
-        with os.fdopen(read) as display:
-            number = display.readline().strip()
+    def _start(self) -> None:
         self._port = free_port()
-        home = {
-            "HOME": str(folder),
-            "XDG_CONFIG_HOME": str(folder / ".config"),
-            "XDG_CACHE_HOME": str(folder / ".cache"),
-        }
-        home["XDG_DATA_HOME"] = str(folder / ".local")
-        screen = {"DISPLAY": f":{number}", "GDK_BACKEND": "x11", "WEBKIT_DISABLE_COMPOSITING_MODE": "1"}
-        self._spawn(["WebKitWebDriver", f"--port={self._port}"], {**home, **screen})
-        wait_for(f"http://127.0.0.1:{self._port}/status", self._processes[-1], self._log)
-
-    def _spawn(self, command: list[str], settings: dict[str, str], *descriptors: int) -> None:
-        with self._log.open("ab") as output:
-            process = subprocess.Popen(
-                command,
-                env={**os.environ, **settings},
-                stdout=output,
-                stderr=output,
-                pass_fds=descriptors,
-                start_new_session=True,
-            )
-        self._processes.append(process)
+        process = self._screen.spawn("WebKitWebDriver", f"--port={self._port}")
+        self._screen.wait_for(f"http://127.0.0.1:{self._port}/status", process)
 
     def _connect(self, proxy_port: int) -> webdriver.Remote:
         options = webdriver.WebKitGTKOptions()
@@ -120,16 +140,7 @@ class WebKit(Engine):
 
     def close(self) -> None:
         self._driver.quit()
-        self._end_processes()
-
-    def _end_processes(self) -> None:
-        for process in reversed(self._processes):
-            end(process)
-
-
-def missing() -> list[str]:
-    """The programs that are not installed."""
-    return [name for name in PROGRAMS if shutil.which(name) is None]
+        self._screen.close()
 
 
 def proxy(port: int) -> Proxy:
