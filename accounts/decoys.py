@@ -12,6 +12,10 @@ from django.conf import settings
 
 from balon.protocol.encoding import encode_context
 
+_CONSONANTS = "bdfghjklmnprstvz"
+_VOWELS = "aeiou"
+_DOMAINS = ("com", "net", "org", "com")
+
 
 @dataclass(frozen=True, slots=True)
 class Decoy:
@@ -29,11 +33,32 @@ def derive_decoy(login: str) -> Decoy:
     return Decoy(user_id=identifier, salt=_derive("salt", login), quantile=quantile)
 
 
+def derive_decoy_login(recovery_id: UUID) -> str:
+    """The login name shown for a recovery kit that nobody has: 6 to 29 characters that a person might have chosen.
+
+    It follows a distribution of its own, since one that followed the real login names would change with them.
+    """
+    source = _derive("recovery-login", recovery_id)
+    name = _spell(source[3 : 6 + source[0] % 4])
+    digits = str(source[1] % 100) if source[1] >= 192 else ""
+    domain = f"@{_spell(source[12 : 14 + source[2] % 3])}.{_DOMAINS[source[2] >> 6]}" if source[2] & 32 else ""
+    return name + digits + domain
+
+
+def _spell(source: bytes) -> str:
+    return "".join(_CONSONANTS[octet >> 4] + _VOWELS[(octet & 15) % 5] for octet in source)
+
+
+def hash_recovery_id(recovery_id: UUID) -> bytes:
+    """A keyed hash that stands for a recovery kit in challenges: 32 bytes, never those of a login name."""
+    return _derive("recovery-tag", recovery_id)
+
+
 def hash_login(login: str) -> bytes:
     """A keyed hash that stands for a login name in challenges and counters: 32 bytes."""
     return _derive("login-tag", login)
 
 
-def _derive(purpose: str, login: str) -> bytes:
-    message = encode_context(f"decoy/{purpose}", login)
+def _derive(purpose: str, name: str | UUID) -> bytes:
+    message = encode_context(f"decoy/{purpose}", name)
     return hmac.digest(settings.BALON_DECOY_KEY, message, hashlib.sha256)

@@ -40,6 +40,26 @@ class SignInRefusedError(AccountError):
     default_code = "sign-in-refused"
 
 
+class InvalidChangeError(AccountError):
+    """A change of an account whose parts do not fit together."""
+
+
+class RecoveryRefusedError(AccountError):
+    """A recovery that failed: one answer for every reason, an unknown kit among them."""
+
+    status_code = status.HTTP_401_UNAUTHORIZED
+    default_detail = "The recovery kit was refused."
+    default_code = "recovery-refused"
+
+
+class RecoveryUsedError(AccountError):
+    """A kit that was used before; said only to whoever proves that they hold it."""
+
+    status_code = status.HTTP_401_UNAUTHORIZED
+    default_detail = "This recovery kit was used before. Each kit works once."
+    default_code = "recovery-used"
+
+
 class UnknownSessionError(AccountError):
     """No session, or none of the requester's."""
 

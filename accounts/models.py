@@ -87,6 +87,18 @@ class RecoveryRecord(models.Model):
         return f"recovery record of {self.pk}"
 
 
+class SpentRecoveryKit(models.Model):
+    """A kit that was used, kept so that whoever proves that they hold it can be told so."""
+
+    recovery_id = models.UUIDField(primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="spent_recovery_kits")
+    rec_pub = OpaqueField()
+    spent_ms = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return f"spent recovery kit {self.pk}"
+
+
 class Challenge(models.Model):
     """32 random bytes to be signed once, within a minute. One is made for unknown login names too.
 

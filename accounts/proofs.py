@@ -1,5 +1,6 @@
 """Proofs of knowledge of the password (docs/protocol.md section 5): challenges, transcripts, verification."""
 
+import hmac
 import secrets
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,6 +32,15 @@ class Proof:
     challenge_id: UUID
     client_nonce: bytes
     signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedBody:
+    """A proof, the raw bytes of the body that it covers, and where the request comes from, for the throttle."""
+
+    proof: Proof
+    body: bytes
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,24 @@ def spend_challenge(challenge_id: UUID) -> Challenge | None:
     now = now_ms()
     spent = Challenge.objects.filter(pk=challenge_id, spent_ms=None, expires_ms__gt=now).update(spent_ms=now)
     return Challenge.objects.select_related("user").get(pk=challenge_id) if spent else None
+
+
+def spend_challenge_of(tag: bytes, challenge_id: UUID) -> Challenge | None:
+    """Spends a challenge, and gives it only if it was made for this tag; as `spend_challenge` otherwise.
+
+    Args:
+        tag: What `hash_login` or `hash_recovery_id` gave for the login name or kit in question.
+        challenge_id: Which challenge.
+    """
+    challenge = spend_challenge(challenge_id)
+    if challenge is None or not hmac.compare_digest(challenge.login_tag, tag):
+        return None
+    return challenge
+
+
+def spend_pending_challenges(user: User) -> None:
+    """Spends all challenges of an account, so that proofs on their way change nothing; in the caller's transaction."""
+    Challenge.objects.filter(user=user, spent_ms=None).update(spent_ms=now_ms())
 
 
 def verify_proof(  # noqa: PLR0913 - each is one of the things that a proof is about

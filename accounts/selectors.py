@@ -11,7 +11,14 @@ from django.db.models import Count, F, QuerySet
 
 from accounts.decoys import derive_decoy
 from accounts.errors import InstallationKeyError
-from accounts.models import Sentinel, SignInRecord, SignInSession, User
+from accounts.models import (
+    RecoveryRecord,
+    Sentinel,
+    SignInRecord,
+    SignInSession,
+    SpentRecoveryKit,
+    User,
+)
 from accounts.proofs import Subject
 from accounts.sealing import open_at_rest, seal_at_rest
 from balon.protocol.encoding import NIL_UUID
@@ -33,6 +40,36 @@ class SignInKeys:
     login_pub: bytes
     mek_ver: int
     mek_env: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """A recovery kit on record: whose, its public key (32 bytes), and whether it was used."""
+
+    user: User
+    recovery_id: UUID
+    rec_pub: bytes
+    spent: bool
+
+
+def find_kit(recovery_id: UUID) -> Kit | None:
+    """The kit of an active person, standing or spent. The same two queries whatever there is."""
+    standing = RecoveryRecord.objects.select_related("user").filter(recovery_id=recovery_id, user__is_active=True)
+    used = SpentRecoveryKit.objects.select_related("user").filter(pk=recovery_id, user__is_active=True)
+    current, spent = standing.first(), used.first()
+    record = current or spent
+    if record is None:
+        return None
+    return Kit(user=record.user, recovery_id=recovery_id, rec_pub=record.rec_pub, spent=current is None)
+
+
+def get_recovery_id(user_id: UUID) -> UUID:
+    """The id of a person's standing kit.
+
+    Raises:
+        RecoveryRecord.DoesNotExist: The person has no account of this kind.
+    """
+    return RecoveryRecord.objects.values_list("recovery_id", flat=True).get(pk=user_id)
 
 
 def place_of(column: str, user_id: UUID) -> bytes:

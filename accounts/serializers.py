@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from accounts.models import Challenge, SignInSession
 from accounts.proofs import CHALLENGE_LIFETIME_S, NONCE_SIZE, Proof, Subject
-from accounts.selectors import get_sign_in_keys
+from accounts.selectors import get_recovery_id, get_sign_in_keys
 from accounts.services import SignUp
 from balon.protocol.encoding import encode_b64u
 from balon.protocol.envelope import Kind
@@ -70,18 +70,34 @@ class RecoverySerializer(StrictSerializer):
     rec_pub = FixedBytesField(PUBLIC_KEY_SIZE)
 
 
-class RecordsSerializer(StrictSerializer):
-    """The key records that a client opens after sign-in."""
+class DerivationSerializer(StrictSerializer):
+    """How the keys derive from the password, and the master key sealed under one of them."""
 
     kdf = TextField(max_length=32)
     n = CountField(least=1)
     salt = FixedBytesField(SALT_SIZE)
     mek_ver = CountField(least=1)
     mek_env = EnvelopeField(Kind.MEK, plain_min=_MASTER_KEY_SIZE, plain_max=_MASTER_KEY_SIZE)
+
+
+class SealedKeysSerializer(StrictSerializer):
+    """What is sealed under the master key."""
+
     idk_env = EnvelopeField(Kind.IDK, plain_min=_SEED_SIZE, plain_max=_SEED_SIZE)
     rsa_env = EnvelopeField(Kind.RSA, plain_min=_PKCS8_MIN, plain_max=_PKCS8_MAX)
-    bundle = SignedSerializer()
     keyring = KeyringSerializer()
+
+
+class RecordsSerializer(DerivationSerializer, SealedKeysSerializer):
+    """The key records that a client opens after sign-in."""
+
+    bundle = SignedSerializer()
+
+
+class StandingRecordsSerializer(RecordsSerializer):
+    """The key records of an account that stands, with the id of the kit that can recover it."""
+
+    recovery_id = IdField()
 
 
 class SignUpSerializer(RecordsSerializer):
@@ -132,7 +148,7 @@ class SessionSerializer(StrictSerializer):
 class ActiveSerializer(SessionSerializer):
     """Who is signed in, with the key records."""
 
-    records = RecordsSerializer()
+    records = StandingRecordsSerializer()
 
 
 def serialize_prelogin(subject: Subject, challenge: Challenge) -> dict[str, Any]:
@@ -175,5 +191,6 @@ def serialize_active(session: SignInSession, csrf: str) -> dict[str, Any]:
         "rsa_env": encode_b64u(bundle.rsa_env),
         "bundle": serialize_signed(bundle),
         "keyring": serialize_keyring(get_keyring(session.user_id)),
+        "recovery_id": str(get_recovery_id(session.user_id)),
     }
     return {**serialize_session(session, csrf), "records": records}

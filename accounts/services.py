@@ -1,6 +1,5 @@
 """Writes of accounts and sessions."""
 
-import hmac
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,12 +8,29 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts import selectors
-from accounts.decoys import hash_login
+from accounts.decoys import derive_decoy, hash_login
 from accounts.errors import InvalidSignUpError, LoginTakenError, ProofRefusedError, SignInRefusedError
-from accounts.models import Challenge, RecoveryRecord, Sentinel, SignInRecord, SignInSession, User
-from accounts.proofs import Proof, Subject, dummy_subject, make_challenge, spend_challenge, verify_proof
+from accounts.models import (
+    Challenge,
+    RecoveryRecord,
+    Sentinel,
+    SignInRecord,
+    SignInSession,
+    SpentRecoveryKit,
+    User,
+)
+from accounts.proofs import (
+    Proof,
+    Subject,
+    dummy_subject,
+    make_challenge,
+    spend_challenge,
+    spend_challenge_of,
+    verify_proof,
+)
 from accounts.sealing import seal_at_rest
-from accounts.selectors import SENTINEL_PLACE, SENTINEL_VALUE, place_of
+from accounts.selectors import SENTINEL_PLACE, SENTINEL_VALUE
+from accounts.sign_in_records import seal_columns
 from accounts.throttles import Limit, count_attempt
 from balon.protocol.errors import PasswordPolicyError
 from balon.protocol.password import normalize_login, verify_kdf_policy
@@ -77,9 +93,7 @@ def sign_up(*, draft: SignUp, proof: Proof, body: bytes, address: str) -> SignIn
     """
     count_attempt("sign-up", address.encode(), Limit(*settings.BALON_LIMIT_ADDRESS))
     _verify_policy(draft)
-    challenge = spend_challenge(proof.challenge_id)
-    if challenge is not None and not hmac.compare_digest(challenge.login_tag, hash_login(draft.subject.login)):
-        challenge = None
+    challenge = spend_challenge_of(hash_login(draft.subject.login), proof.challenge_id)
     verify_proof(
         action=AuthAction.SIGN_UP,
         proof=proof,
@@ -106,6 +120,10 @@ def _verify_policy(draft: SignUp) -> None:
         raise InvalidSignUpError(str(error)) from error
     if normalized != subject.login or draft.mek_ver != 1:
         raise InvalidSignUpError
+    if (
+        subject.user_id == derive_decoy(subject.login).user_id
+    ):  # Or a name left behind would go on telling whose it was.
+        raise InvalidSignUpError("The user id or the recovery id cannot be used.")
     verify_public_key(draft.login_pub)
     verify_public_key(draft.rec_pub)
 
@@ -118,13 +136,13 @@ def _create_account(draft: SignUp) -> SignInSession:
         kdf=subject.kdf,
         iterations=subject.iterations,
         mek_ver=draft.mek_ver,
-        login_pub_sealed=seal_at_rest(draft.login_pub, place=place_of("login_pub", user.pk)),
-        salt_sealed=seal_at_rest(subject.salt, place=place_of("salt", user.pk)),
-        mek_env_sealed=seal_at_rest(draft.mek_env, place=place_of("mek_env", user.pk)),
+        **seal_columns(user.pk, login_pub=draft.login_pub, salt=subject.salt, mek_env=draft.mek_env),
     )
+    if SpentRecoveryKit.objects.filter(pk=draft.recovery_id).exists():
+        raise InvalidSignUpError("The user id or the recovery id cannot be used.")
     RecoveryRecord.objects.create(user=user, recovery_id=draft.recovery_id, rec_pub=draft.rec_pub)
     create_account_keys(user_id=user.pk, login=user.login, keys=draft.keys)
-    return _create_session(user)
+    return begin_session(user)
 
 
 def sign_in(*, proof: Proof, address: str) -> SignInSession:
@@ -154,10 +172,11 @@ def sign_in(*, proof: Proof, address: str) -> SignInSession:
         raise SignInRefusedError from error
     if user is None or not user.is_active:
         raise SignInRefusedError
-    return _create_session(user)
+    return begin_session(user)
 
 
-def _create_session(user: User) -> SignInSession:
+def begin_session(user: User) -> SignInSession:
+    """Begins a session of a person who proved that they may; expired ones are cleared away."""
     now = now_ms()
     SignInSession.objects.filter(expires_ms__lt=now).delete()
     return SignInSession.objects.create(

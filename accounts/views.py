@@ -1,6 +1,6 @@
 """Requests about accounts and sessions (docs/api.md)."""
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -11,6 +11,7 @@ from accounts import services
 from accounts.authentication import csrf_token, forget_session, plain_request, remember_session, require_session
 from accounts.models import SignInSession
 from accounts.proofs import parse_proof_header
+from accounts.proved import PROOF_HEADER, address_of
 from accounts.serializers import (
     ActiveSerializer,
     PreloginAnswerSerializer,
@@ -21,10 +22,6 @@ from accounts.serializers import (
     serialize_active,
     serialize_prelogin,
     serialize_session,
-)
-
-_PROOF = OpenApiParameter(
-    "Balon-Proof", str, OpenApiParameter.HEADER, required=True, description="challenge_id.client_nonce.proof"
 )
 
 
@@ -52,7 +49,7 @@ class PreloginView(APIView):
         """Derivation parameters and a challenge, for every login name alike."""
         shape = PreloginSerializer(data=request.data)
         shape.is_valid(raise_exception=True)
-        subject, challenge = services.begin_sign_in(login=shape.validated_data["login"], address=_address_of(request))
+        subject, challenge = services.begin_sign_in(login=shape.validated_data["login"], address=address_of(request))
         return Response(serialize_prelogin(subject, challenge))
 
 
@@ -62,7 +59,7 @@ class AccountsView(APIView):
     permission_classes = (AllowAny,)
 
     @extend_schema(
-        operation_id="sign_up", request=SignUpSerializer, responses={201: ActiveSerializer}, parameters=[_PROOF]
+        operation_id="sign_up", request=SignUpSerializer, responses={201: ActiveSerializer}, parameters=[PROOF_HEADER]
     )
     def post(self, request: Request) -> Response:
         """Creates an account and signs it in."""
@@ -70,7 +67,7 @@ class AccountsView(APIView):
         shape = SignUpSerializer(data=request.data)
         shape.is_valid(raise_exception=True)
         proof = parse_proof_header(request.headers.get("Balon-Proof", ""))
-        session = services.sign_up(draft=shape.to_draft(), proof=proof, body=body, address=_address_of(request))
+        session = services.sign_up(draft=shape.to_draft(), proof=proof, body=body, address=address_of(request))
         remember_session(plain_request(request), session)
         return Response(serialize_active(session, csrf_token(request)), status=status.HTTP_201_CREATED)
 
@@ -85,7 +82,7 @@ class LoginView(APIView):
         """Signs in, if the proof stands."""
         shape = SignInSerializer(data=request.data)
         shape.is_valid(raise_exception=True)
-        session = services.sign_in(proof=shape.to_proof(), address=_address_of(request))
+        session = services.sign_in(proof=shape.to_proof(), address=address_of(request))
         remember_session(plain_request(request), session)
         return Response(serialize_active(session, csrf_token(request)))
 
@@ -111,7 +108,3 @@ class SelfView(APIView):
     def get(self, request: Request) -> Response:
         """The session and the key records."""
         return Response(serialize_active(require_session(request), csrf_token(request)))
-
-
-def _address_of(request: Request) -> str:
-    return str(request.META.get("REMOTE_ADDR") or "unknown")

@@ -7,7 +7,7 @@ import json
 import os
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from balon.protocol import statements
 from balon.protocol.encoding import NIL_UUID, ZERO_HASH, decode_b64u, encode_b64u, parse_uuid
 from balon.protocol.envelope import HEADER_SIZE, MIN_SIZE, Kind, serialize_header
-from balon.protocol.password import KDF_ALGORITHM
+from balon.protocol.password import DEFAULT_ITERATIONS, KDF_ALGORITHM
+from balon.protocol.recovery import RECOVERY_ITERATIONS
 from balon.protocol.roster import Member, Role, hash_members
 from balon.protocol.statements import AuthAction, AuthTranscript
 from balon.protocol.types import KeyID, PublicKey
@@ -67,12 +68,23 @@ class Keys:
 
     login: str
     user_id: UUID = field(default_factory=uuid.uuid4)
-    iterations: int = 600_000
+    iterations: int = DEFAULT_ITERATIONS
     salt: bytes = field(default_factory=lambda: os.urandom(32))
     login_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     idk: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     recovery_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
-    recovery_id: UUID = field(default_factory=uuid7)
+    recovery_id: UUID = field(default_factory=uuid.uuid4)
+    rec_salt: bytes = field(default_factory=lambda: os.urandom(32))
+
+    def with_new_password(self, **changes: Any) -> Keys:
+        """The same person after a change of the password; `changes` are other things that change with it."""
+        fresh: dict[str, Any] = {"salt": os.urandom(32), "login_key": Ed25519PrivateKey.generate()}
+        return replace(self, **{**fresh, **changes})
+
+    def with_new_kit(self) -> Keys:
+        """The same person after a recovery: another password and another kit."""
+        key, salt = Ed25519PrivateKey.generate(), os.urandom(32)
+        return self.with_new_password(recovery_key=key, recovery_id=uuid.uuid4(), rec_salt=salt)
 
     @property
     def rsa_kid(self) -> bytes:
@@ -137,6 +149,54 @@ class Keys:
             "client_nonce": encode_b64u(nonce),
             "proof": encode_b64u(self.login_key.sign(statement)),
         }
+
+    def record_body(self, account_version: int = 1, mek_ver: int = 1) -> dict[str, Any]:
+        """The body that makes these keys the ones of their account."""
+        return {
+            "account_version": account_version,
+            "kdf": KDF_ALGORITHM,
+            "n": self.iterations,
+            "salt": encode_b64u(self.salt),
+            "login_pub": encode_b64u(public_bytes(self.login_key)),
+            "mek_ver": mek_ver,
+            "mek_env": encode_b64u(envelope(Kind.MEK, 32)),
+        }
+
+    def rename_body(self, account_version: int = 1, **changes: Any) -> dict[str, Any]:
+        """The body that changes the login name; `changes` alter the bundle."""
+        bundle = self.bundle(**{"bundle_seq": 2, **changes})
+        body = self.record_body(account_version)
+        return {**body, "login": self.login, "bundle": signed(self.idk, bundle.serialize())}
+
+    def claim_body(self) -> dict[str, Any]:
+        """The body that claims this person's kit."""
+        kit = {"kdf": KDF_ALGORITHM, "n": RECOVERY_ITERATIONS, "rec_salt": encode_b64u(self.rec_salt)}
+        return {"recovery_id": str(self.recovery_id), "kit": kit}
+
+    def recover_body(self, renewed: Keys, account_version: int = 1) -> dict[str, Any]:
+        """The body that recovers this person's account with this kit; `renewed` has the new password and kit."""
+        return {
+            **self.claim_body(),
+            **renewed.record_body(account_version, mek_ver=account_version + 1),
+            "idk_env": encode_b64u(envelope(Kind.IDK, 32)),
+            "rsa_env": encode_b64u(envelope(Kind.RSA, 2374)),
+            "keyring": {"version": account_version + 1, "envelope": encode_b64u(envelope(Kind.KEYRING))},
+            "recovery": {
+                "recovery_id": str(renewed.recovery_id),
+                "rec_pub": encode_b64u(public_bytes(renewed.recovery_key)),
+            },
+        }
+
+    def prove_kit(self, prelogin: dict[str, Any], body: bytes, **changes: Any) -> dict[str, str]:
+        """Answers a challenge of recovery with the key of this person's kit; `changes` alter the transcript."""
+        kit = replace(
+            self,
+            login=prelogin["login"],
+            login_key=self.recovery_key,
+            salt=self.rec_salt,
+            iterations=RECOVERY_ITERATIONS,
+        )
+        return kit.prove(prelogin, **{"action": AuthAction.RECOVER, "body": body, **changes})
 
     def new_conversation(self, conversation_id: UUID | None = None, **changes: Any) -> dict[str, Any]:
         """The body that creates a conversation; `changes` alter the roster entry."""

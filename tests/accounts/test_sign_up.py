@@ -33,7 +33,7 @@ def test_creates_account_records_and_session(newcomer: Browser):
     assert content["records"] == {
         name: body[name]
         for name in ("kdf", "n", "salt", "mek_ver", "mek_env", "idk_env", "rsa_env", "bundle", "keyring")
-    }
+    } | {"recovery_id": body["recovery"]["recovery_id"]}
     assert newcomer.fetch_session()["state"] == "active"
     assert newcomer.get("accounts/self").json()["records"] == content["records"]
 
