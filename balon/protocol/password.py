@@ -13,7 +13,8 @@ from balon.protocol.errors import PasswordPolicyError
 KDF_ALGORITHM = "PBKDF2-SHA256"
 MIN_ITERATIONS = 600_000
 MAX_ITERATIONS = 5_000_000
-DEFAULT_ITERATIONS = 600_000
+DEFAULT_ITERATIONS = 720_000
+"""What new passwords get; accounts with fewer are upgraded at sign-in (docs/decisions/0005-default-iterations.md)."""
 SALT_SIZE = 32
 MAX_PASSWORD_SIZE = 1024
 

@@ -61,7 +61,7 @@ def test_answers_exactly_these_members(alice: Browser):
     content = alice.prelogin()
     assert list(content) == KEYS
     assert content["user_id"] == str(alice.keys.user_id)
-    assert (content["kdf"], content["n"], content["expires_in"]) == ("PBKDF2-SHA256", 600_000, 60)
+    assert (content["kdf"], content["n"], content["expires_in"]) == ("PBKDF2-SHA256", 720_000, 60)
     assert decode_b64u(content["salt"]) == alice.keys.salt
     assert len(decode_b64u(content["challenge"])) == 32
 
