@@ -1,17 +1,19 @@
 """The main job: an account, a question, a reply token by token, and the same after a reload and a new sign-in."""
 
 import re
-from collections.abc import Callable
+import time
+from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.person import Person
 from tests.fakes.openai_server import FakeOpenAIServer, Script
-from tests.stack.installation import Installation
 from tests.stack.wiretap import Wiretap
 
 QUESTION = "What is the capital of France?"
+NOTHING = {"databases": [], "local": 0, "session": 0, "caches": []}
+EMPTY_AFTER_S = 20
 ANSWER = ("The", " capital", " of", " France", " is", " **Paris**", ".")
 
 
@@ -149,18 +151,22 @@ def test_what_the_person_typed_survives_a_lost_network(
     expect(alice.articles()).to_have_count(4, timeout=60_000)
 
 
-def test_sign_out_leaves_nothing_behind(
-    alice: Person, installation: Installation, open_profile: Callable[[], BrowserContext]
-) -> None:
+def test_sign_out_leaves_nothing_behind(alice: Person) -> None:
     alice.send("Something private")
     alice.expect_reply("fake model")
     alice.sign_out()
-    assert left_in_browser(alice.page) == {"databases": [], "local": 0, "session": 0, "caches": []}
+    assert "balon-session" not in left_in_browser(alice.page)["databases"]
+    alice.wait_for_core()
+    # Pyodide's loader opens an empty cache of packages at each start, which the page deletes seconds later.
+    deadline = time.monotonic() + EMPTY_AFTER_S
+    while (left := left_in_browser(alice.page)) != NOTHING and time.monotonic() < deadline:
+        alice.page.wait_for_timeout(100)
+    assert left == NOTHING
 
 
-def left_in_browser(page: Page) -> dict[str, object]:
+def left_in_browser(page: Page) -> dict[str, Any]:
     """What the origin still has in a browser profile."""
-    result: dict[str, object] = page.evaluate(
+    result: dict[str, Any] = page.evaluate(
         """async () => ({
             databases: (await indexedDB.databases()).map((each) => each.name),
             local: localStorage.length, session: sessionStorage.length,
