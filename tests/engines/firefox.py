@@ -13,8 +13,8 @@ from tests.engines.engine import Engine, asynchronous, end, unpack, wait_until
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its dependencies write regular expressions as plain strings
-    from marionette_driver.geckoinstance import DesktopInstance, GeckoInstance
-    from marionette_driver.marionette import Marionette
+    from marionette_driver.geckoinstance import DesktopInstance, GeckoInstance  # type: ignore[import-untyped]  # it has no types
+    from marionette_driver.marionette import Marionette  # type: ignore[import-untyped]  # it has no types
 
 START_TIMEOUT_S = 60
 SCRIPT_TIMEOUT_S = 30
