@@ -84,6 +84,11 @@ TABLES = (
         _own,
     ),
     Table(
+        accounts.SpentRecoveryKit,
+        "Recovery kits that were used, when, and the public keys that tell them. They work no more.",
+        _own,
+    ),
+    Table(
         accounts.Challenge,
         "Random values that were sent out to be signed at sign-in, kept for an hour. They tell when someone tried.",
         lambda account: _own(account) | Q(login_tag=hash_login(account.login)),

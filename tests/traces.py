@@ -38,7 +38,7 @@ def _texts(row: Any) -> list[str]:
 def marks_of(login: str, user_id: UUID) -> set[str]:
     """What names an account: its login name and id, and the ids of all that it owns."""
     from accounts.decoys import hash_login
-    from accounts.models import RecoveryRecord, SignInSession
+    from accounts.models import RecoveryRecord, SignInSession, SpentRecoveryKit
     from conversations.models import Conversation, Message, Stream
     from keystore.models import KeyBundle, Membership
 
@@ -48,6 +48,7 @@ def marks_of(login: str, user_id: UUID) -> set[str]:
     values += Message.objects.filter(sender_id=user_id).values_list("message_id", flat=True)
     values += Stream.objects.filter(sender_id=user_id).values_list("pk", flat=True)
     values += RecoveryRecord.objects.filter(pk=user_id).values_list("recovery_id", flat=True)
+    values += SpentRecoveryKit.objects.filter(user_id=user_id).values_list("pk", flat=True)
     values += KeyBundle.objects.filter(pk=user_id).values_list("idk_pub", flat=True)
     for session in SignInSession.objects.filter(user_id=user_id):
         values += [session.pk, session.cookie_key]

@@ -10,7 +10,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 
-from accounts.models import DeletionRequest, SignInSession, User
+from accounts.models import DeletionRequest, SignInSession, SpentRecoveryKit, User
 from balon.protocol.envelope import Kind
 from balon.protocol.statements import AuthAction
 from conversations.frames import get_frame_log
@@ -30,7 +30,7 @@ OWNED = {
     "accounts_user", "accounts_signinrecord", "accounts_recoveryrecord", "accounts_challenge", "accounts_signinsession",
     "accounts_deletionrequest", "keystore_keybundle", "keystore_keyring", "keystore_rosterentry", "keystore_membership",
     "keystore_grant", "conversations_conversation", "conversations_message", "conversations_meta",
-    "conversations_stream", "django_session", "django_admin_log",
+    "conversations_stream", "accounts_spentrecoverykit", "django_session", "django_admin_log",
 }  # fmt: skip
 
 
@@ -87,6 +87,9 @@ def fill(browser: Browser) -> str:
     browser.send_messages(room, 2)
     browser.put(f"conversations/{room}/meta", browser.keys.meta(room, 1))
     assert Browser(browser.keys).sign_in().status_code == 200
+    SpentRecoveryKit.objects.create(
+        recovery_id=uuid7(), user_id=browser.keys.user_id, rec_pub=bytes(32), spent_ms=now_ms()
+    )
     operator = User.objects.create_superuser(login="operator", password="a long operator's password")
     LogEntry.objects.create(
         user=operator,
