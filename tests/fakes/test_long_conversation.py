@@ -34,8 +34,10 @@ async def test_the_client_opens_it_on_its_last_page_and_reads_back_to_the_first_
     while more:
         older = await client.calls["older_messages"](conversation_id)
         messages, more = older["messages"] + messages, older["more"]
+    (listed,) = await client.calls["list_conversations"]()
     await client.close()
     await platform.http.close()
     assert (opened["alarms"], opened["writable"], len(opened["messages"])) == ([], True, 50)
     assert [message["text"].partition(":")[0] for message in messages] == [f"Message {n}" for n in range(1, COUNT + 1)]
+    assert listed["alarm"] is None
     assert {message["mark"] for message in messages} == {None}
