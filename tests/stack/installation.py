@@ -130,5 +130,10 @@ class Installation:
         environment = {**self.environment, "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
         with path.open("ab") as output:
             self.processes[name] = subprocess.Popen(
-                [part.replace("$PORT", str(self.port)) for part in arguments], cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
+                [part.replace("$PORT", str(self.port)) for part in arguments],
+                cwd=ROOT,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
