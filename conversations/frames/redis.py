@@ -44,6 +44,7 @@ class RedisFrameLog:
     """The logs of all processes that share one Redis."""
 
     def __init__(self, url: str) -> None:
+        self._url = url
         self._redis: Redis = Redis.from_url(url)
         self._copies: dict[UUID, _Copy] = {}
         self._written: dict[UUID, int] = {}
@@ -112,8 +113,9 @@ class RedisFrameLog:
         return []
 
     async def snapshot(self, stream_id: UUID) -> list[bytes]:
-        """The frames as Redis has them."""
-        entries: Any = await self._redis.xrange(_frames_key(stream_id))
+        """The frames as Redis has them, over a connection of its own: who asks may be on any event loop."""
+        async with Redis.from_url(self._url) as redis:
+            entries: Any = await redis.xrange(_frames_key(stream_id))
         return [fields[_FRAME] for _, fields in entries if _FRAME in fields]
 
     async def close(self) -> None:
