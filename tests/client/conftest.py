@@ -24,11 +24,14 @@ ALICE, BOB = "alice@example.org", "bob@example.org"
 
 @pytest.fixture(scope="session", autouse=True)
 def _derived_once():
-    """PBKDF2 takes a third of a second: each password, salt and count is derived once for all tests."""
+    """PBKDF2 takes a third of a second: here each count stands for a few rounds, and each derivation is done once.
+
+    The double itself keeps the contract with all rounds (tests/contract).
+    """
     derive = functools.cache(double_accounts.pbkdf2)
     with pytest.MonkeyPatch.context() as patch:
         for module in (double_accounts, double_crypto):
-            patch.setattr(module, "pbkdf2", lambda text, salt, count: derive(bytes(text), salt, count))
+            patch.setattr(module, "pbkdf2", lambda text, salt, count: derive(bytes(text), salt, count % 1009 + 2))
         yield
 
 

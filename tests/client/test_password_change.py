@@ -1,0 +1,227 @@
+"""A new password (docs/protocol.md section 5): all of it or nothing, whatever breaks and whoever lies (A31)."""
+
+import contextlib
+
+import pytest
+
+from balon_client.errors import ClientError
+from tests.client.changing import Break, changing_server, signs_in_elsewhere
+from tests.client.conftest import ALICE, BOB
+from tests.client.lies import changed, flip
+from tests.client.tab import PASSWORD, password, refused
+
+NEW = "a whole new password, quite long"
+PATH = "/api/v1/accounts/password"
+
+
+@pytest.fixture
+def server(town, clock):
+    return changing_server(town, clock)
+
+
+@pytest.fixture
+def elsewhere(server, clock, rsa_key):
+    return signs_in_elsewhere(server, clock, rsa_key)
+
+
+async def test_the_new_password_signs_in_and_the_old_one_does_not(alice, server, elsewhere):
+    view = await alice.change_password(password(), password(NEW))
+    assert (view["state"], view["login"]) == ("signed-in", ALICE)
+    assert await elsewhere(ALICE, password()) == "sign-in-refused"
+    assert not isinstance(await elsewhere(ALICE, password(NEW)), str)
+
+
+async def test_salt_and_login_key_are_new_and_the_master_key_stays(alice, server):
+    before = dict(server.account_of(ALICE))
+    await alice.change_password(password(), password(NEW))
+    after = server.account_of(ALICE)
+    assert all(before[name] != after[name] for name in ("salt", "login_pub", "mek_env"))
+    assert all(before[name] == after[name] for name in ("mek_ver", "idk_env", "rsa_env", "bundle", "n"))
+    assert after["account_version"] == before["account_version"] + 1
+
+
+async def test_conversations_go_on(alice, server):
+    sent = await alice.say("hello")
+    await alice.change_password(password(), password(NEW))
+    await alice.online()
+    await alice.say("hello again", sent["conversation_id"])
+    shown = await alice.open_conversation(sent["conversation_id"])
+    assert [message["text"] for message in shown["messages"]] == [
+        "hello",
+        "Hello, world.",
+        "hello again",
+        "Hello, world.",
+    ]
+    assert not alice.alarms
+
+
+async def test_both_passwords_are_zeroed(alice):
+    for old, new in ((password(), password(NEW)), (password("wrong"), password(NEW)), (password(NEW), bytearray())):
+        await _whatever(alice.change_password(old, new))
+        assert not any(old)
+        assert not any(new)
+
+
+async def _whatever(call):
+    with contextlib.suppress(ClientError):
+        await call
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        (password("not the password"), password(NEW), "wrong-password"),
+        (password(), bytearray(), "invalid-password"),
+        (password(), bytearray(b"x" * 1025), "invalid-password"),
+        (bytearray(), password(NEW), "invalid-password"),
+    ],
+)
+async def test_what_is_noticed_here_is_not_sent(alice, server, old, new, code):
+    assert await refused(alice.change_password(bytearray(old), bytearray(new))) == code
+    assert server.derived == []
+    assert alice.session["state"] == "signed-in"
+
+
+async def test_nobody_changes_a_password_without_a_session(stranger, server):
+    old, new = password(), password(NEW)
+    assert await refused(stranger.change_password(old, new)) == "signed-out"
+    assert not any(old + new)
+    assert server.derived == []
+
+
+async def test_a_locked_tab_unlocks_with_the_new_password(alice, alices_browser):
+    handles = alices_browser.storage.record.keys
+    await alice.change_password(password(), password(NEW))
+    assert alices_browser.storage.record.keys is handles
+    await alice.lock()
+    assert await refused(alice.unlock(password())) == "wrong-password"
+    assert (await alice.unlock(password(NEW)))["state"] == "signed-in"
+
+
+async def test_a_reload_goes_on(alice, alices_browser):
+    await alice.change_password(password(), password(NEW))
+    await alice.close()
+    again = alices_browser.open_tab()
+    assert (await again.boot())["state"] == "signed-in"
+    assert not again.alarms
+
+
+async def test_the_other_tab_follows_with_the_same_handles(alice, other_tab):
+    await alice.change_password(password(), password(NEW))
+    await other_tab.left("account-changed")
+    assert other_tab.session["state"] == "signed-in"
+    assert other_tab.keys.parts.account.account_version == alice.keys.parts.account.account_version == 2
+    await other_tab.say("from the other tab")
+    assert alice.session["state"] == "signed-in"
+
+
+async def test_a_tab_that_missed_the_notice_notices_by_the_version(alice, alices_browser, server):
+    other = alices_browser.open_tab()
+    await other.boot()
+    await other.until(lambda: len(server.connections) == 2)
+    other.client._session._notices.close()
+    await alice.change_password(password(), password(NEW))
+    server.drop_sockets()
+    await alice.clock.advance(60)
+    await other.left("account-changed")
+    assert (alice.session["state"], other.session["state"]) == ("signed-in", "signed-in")
+
+
+async def test_another_device_is_signed_out(alice, second_device):
+    await alice.change_password(password(), password(NEW))
+    await second_device.left("ended")
+    assert second_device.profile.storage.record is None
+    assert alice.session["state"] == "signed-in"
+
+
+async def test_the_slower_of_two_devices_changes_nothing(alice, server):
+    server.account_of(ALICE)["account_version"] += 1
+    assert await refused(alice.change_password(password(), password(NEW))) == "account-changed"
+    assert server.account_of(ALICE)["account_version"] == 2
+
+
+LIES = [
+    changed("records.mek_env", lambda text: flip(text, -1)),
+    changed("records.salt", lambda text: flip(text, 0)),
+    changed("records.mek_ver", 2),
+    changed("records.idk_env", lambda text: flip(text, -1)),
+    changed("records.bundle.signature", lambda text: flip(text, 0)),
+    changed("records.n", 5_000_000),
+    changed("account_version", 1),
+    changed("account_version", 3),
+    changed("login", BOB),
+    changed("user_id", "00000000-0000-4000-8000-000000000001"),
+]
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_an_answer_that_is_not_what_was_sent_is_an_alarm(alice, server, lie):
+    server.lie("POST", PATH, lie)
+    assert await refused(alice.change_password(password(), password(NEW))) == "account-keys-refused"
+    assert server.derived == [PATH]
+
+
+async def test_an_old_keyring_in_the_answer_is_an_alarm(alice, server):
+    old = dict(server.account_of(ALICE)["keyring"])
+    await alice.say("raises the keyring")
+    server.lie("POST", PATH, changed("records.keyring", old))
+    assert await refused(alice.change_password(password(), password(NEW))) == "keyring-rollback"
+
+
+@pytest.mark.parametrize(
+    ("lie", "code"),
+    [
+        (changed("n", 1), "kdf-refused"),
+        (changed("kdf", "none"), "kdf-refused"),
+        (changed("salt", lambda text: flip(text, 3)), "account-changed"),
+        (changed("n", lambda n: n + 1), "account-changed"),
+        (changed("user_id", "00000000-0000-4000-8000-000000000001"), "account-changed"),
+    ],
+)
+async def test_after_a_lie_in_prelogin_no_proof_is_sent(alice, server, lie, code):
+    server.lie("POST", "/api/v1/accounts/prelogin", lie)
+    assert await refused(alice.change_password(password(), password(NEW))) == code
+    assert server.derived == []
+
+
+STEPS = [(at, acted, for_good) for at in (1, 2) for acted in (False, True) for for_good in (False, True)]
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_killed_at_any_step_it_ends_as_before_or_as_after(alice, server, elsewhere, step):
+    at, acted, for_good = step
+    sent = await alice.say("kept")
+    server.break_at = Break(at, acted, for_good)
+    try:
+        code = (await alice.change_password(password(), password(NEW)))["state"]
+    except ClientError as error:
+        code = error.problem_code
+    server.break_at = None
+    is_done = (at, acted) == (2, True)
+    assert code == ("outcome-unknown" if at == 2 and for_good else "signed-in" if is_done else "not-changed")
+    stands, gone = (NEW, PASSWORD) if is_done else (PASSWORD, NEW)
+    assert await elsewhere(ALICE, password(gone)) == "sign-in-refused"
+    keyring = await elsewhere(ALICE, password(stands))
+    assert str(next(iter(keyring.conversations))) == sent["conversation_id"]
+
+
+async def test_a_change_that_was_lost_can_be_repeated(alice, server):
+    server.break_at = Break(2, acted=False, for_good=False)
+    assert await refused(alice.change_password(password(), password(NEW))) == "not-changed"
+    assert (await alice.change_password(password(), password(NEW)))["state"] == "signed-in"
+    assert server.account_of(ALICE)["account_version"] == 2
+
+
+async def test_a_tab_that_was_locked_meanwhile_stays_without_keys(alice, server):
+    original = server._change
+
+    def lock_first(*arguments):
+        answer = original(*arguments)
+        alice.client._session._open.silence()
+        alice.client._session._open = None
+        return answer
+
+    server._change = lock_first
+    assert await refused(alice.change_password(password(), password(NEW))) == "signed-out"
+    assert alice.keys is None
+    assert alice.session["state"] == "signed-out"
