@@ -120,8 +120,13 @@ class Chat:
         return await self._reader.catch_up(conversation)
 
     async def follow_streams(self, conversation: Conversation) -> None:
-        """Follows what is being answered in a conversation, unless this tab asked for it itself."""
+        """Follows what is being answered in a conversation, unless this tab asked for it itself.
+
+        Where nothing is, the open conversation gets the title that a reload has cut off.
+        """
         await self._reader.follow_streams(conversation)
+        if self._screen.is_open(conversation.id) and not self.streams.running_in(conversation.id):
+            await self._namer.name_untitled(conversation)
 
     async def _saved(self, conversation: Conversation, message: Message) -> None:
         self._screen.show(conversation, self._screen.view(message))

@@ -1,6 +1,6 @@
 """The list of conversations: fetched in pages, verified in batches, kept in step with the server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -142,9 +142,19 @@ class Library:
             raise ConversationError
         return kept
 
+    async def name(self, conversation: Conversation, title: str) -> None:
+        """Gives a first title; when another one came first, that one stays."""
+        await self._write_title(conversation, title, is_settled=lambda: conversation.title is not None)
+
     async def rename(self, conversation: Conversation, title: str) -> None:
-        """Seals, signs and stores a title; when another one came first, behind that one."""
+        """Gives a title; when another one came first, behind that one."""
+        await self._write_title(conversation, title, is_settled=lambda: False)
+
+    async def _write_title(self, conversation: Conversation, title: str, is_settled: Callable[[], bool]) -> None:
+        """Seals, signs and stores a title, again behind each that came first, until it is stored or settled."""
         for _ in range(_ATTEMPTS):
+            if is_settled():
+                return
             if not conversation.is_writable:
                 raise NotWritableError
             meta = await seal_title(self._parts.crypto, self._parts.account, conversation, title)

@@ -1,6 +1,7 @@
 """Titles of conversations: given by the person, or made of their first words after the first exchange (section 8)."""
 
 import contextlib
+from uuid import UUID
 
 from balon_client.arguments import parse_id
 from balon_client.chat_parts import ChatParts
@@ -15,6 +16,7 @@ class Namer:
 
     def __init__(self, chat: ChatParts) -> None:
         self._chat = chat
+        self._naming: set[UUID] = set()
 
     async def rename(self, raw_id: object, raw_title: object) -> None:
         """Gives a conversation a title."""
@@ -27,12 +29,19 @@ class Namer:
 
     async def name_untitled(self, conversation: Conversation) -> None:
         """Makes a title where there is none yet. When that fails, the next reply is another occasion."""
-        if conversation.title is None and conversation.is_writable:
+        if conversation.title is not None or not conversation.is_writable or conversation.id in self._naming:
+            return
+        self._naming.add(conversation.id)
+        try:
             with contextlib.suppress(ClientError):
                 await self._make_title(conversation)
+        finally:
+            self._naming.discard(conversation.id)
 
     async def _make_title(self, conversation: Conversation) -> None:
         history = await self._chat.histories.of(conversation)
-        first = next((m for m in history.messages if m.payload and m.payload.role == "user"), None)
-        if first is not None and first.payload is not None and (title := make_title(first.payload.text)):
-            await self._chat.library.rename(conversation, title)
+        payloads = [message.payload for message in history.messages if message.payload]
+        first = next((payload for payload in payloads if payload.role == "user"), None)
+        is_answered = any(payload.role == "assistant" for payload in payloads)
+        if first is not None and is_answered and (title := make_title(first.text)):
+            await self._chat.library.name(conversation, title)
