@@ -137,7 +137,7 @@ class Gateway:
             raise
         statement = self._read_statement(config, now)
         await self._verify_signature(config)
-        self._verify_pinned(config, now)
+        await self._verify_pinned(config, now)
         return VerifiedKey(statement, _parse_models(config.models))
 
     def _read_statement(self, config: GatewayConfig, now: int) -> GatewayKey:
@@ -163,13 +163,15 @@ class Gateway:
         if verified is None:
             raise GatewayKeyError
 
-    def _verify_pinned(self, config: GatewayConfig, now: int) -> None:
+    async def _verify_pinned(self, config: GatewayConfig, now: int) -> None:
+        """Compares with the pinned identity. A first one is pinned for good before anything is sealed to it."""
         gateway_id = hashlib.sha256(config.identity).digest()
         if FIXED_GATEWAY_ID is not None and gateway_id != FIXED_GATEWAY_ID:
             raise GatewayChangedError
         if not self._keyring.content.gateways:
             self._is_first_use = FIXED_GATEWAY_ID is None
             self._keyring.change(pin_gateway(PinnedGateway(config.identity, gateway_id, now)))
+            await self._keyring.save()
         if self._keyring.content.gateways[-1].gateway_id != gateway_id:
             raise GatewayChangedError
 
