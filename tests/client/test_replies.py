@@ -397,6 +397,14 @@ async def test_another_gateway_than_the_pinned_one_gets_nothing(alice, server, a
     assert await refused(tab.models()) == "gateway-changed"
 
 
+async def test_a_gateway_is_pinned_for_good_before_anything_is_sealed_to_it(alice, server):
+    def fail(_answer):
+        raise ProblemError(503, "unavailable")
+
+    server.lie("PUT", ".*/keys/keyring", fail)
+    await refuses_everything(alice, server, "unavailable")
+
+
 async def test_a_gateway_that_changes_within_the_hour_gets_nothing_after_an_unknown_key(alice, server):
     await alice.say("Warm up")
     server.gateway.identity = Identity(Ed25519PrivateKey.generate())

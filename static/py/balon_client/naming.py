@@ -1,7 +1,7 @@
 """Titles of conversations: given by the person, or made of their first words after the first exchange (section 8)."""
 
 import contextlib
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from balon_client.arguments import parse_id
 from balon_client.chat_parts import ChatParts
@@ -9,6 +9,9 @@ from balon_client.conversations import Conversation
 from balon_client.errors import ClientError
 from balon_client.problems import NotWritableError
 from balon_client.titles import check_title, make_title
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 
 class Namer:
