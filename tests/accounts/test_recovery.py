@@ -432,6 +432,13 @@ def test_a_made_up_login_depends_on_the_servers_key(settings: Any):
     assert begin_recovery(Browser(), uuid.UUID(int=5))["login"] != here
 
 
+def test_keeps_no_recovery_id_with_the_challenge(browser: Browser):
+    begin_recovery(browser)
+    tag = Challenge.objects.latest("expires_ms").login_tag
+    assert browser.keys.recovery_id.bytes not in tag
+    assert len(tag) == 32
+
+
 @pytest.mark.parametrize("body", [{}, {"recovery_id": None}, {"recovery_id": 5}, {"recovery_id": "x"}, [], None, "x"])
 def test_refuses_a_body_that_names_no_kit(body: Any):
     assert refused(Browser().post("accounts/recovery/prelogin", body), "invalid", 400)
