@@ -1,7 +1,12 @@
 // Addresses: "/" (new conversation), "/c/<id>", and a fragment for the views that the server need not know of.
 
 const CONVERSATION = /^\/c\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
-const FRAGMENTS = { "#sign-up": "sign-up", "#recovery": "recovery", "#settings": "settings" };
+const FRAGMENTS = {
+  "#sign-up": "sign-up",
+  "#recovery": "recovery",
+  "#settings": "settings",
+  "#server": "disclosure",
+};
 
 export function parseLocation({ pathname, hash }) {
   const match = CONVERSATION.exec(pathname);

@@ -1,5 +1,6 @@
 // A worker that is none: the calls and events of docs/worker.md over invented data, slow and failing on demand. A test
 // describes what it wants in `globalThis.fakeScenario` before the page loads and reaches the worker at `globalThis.fakeCore`.
+import { accountCalls } from "./fake_account.js";
 import { conversationItems, longHistory, sampleMessages, uuid } from "./fake_data.js";
 
 const DEFAULTS = {
@@ -11,6 +12,10 @@ const DEFAULTS = {
   tokens: null, // the pieces of a reply
   tokenMs: 15,
   keysAfterMs: 60,
+  sessions: 3,
+  deleteAfter: null,
+  exportSteps: 4,
+  exportStepMs: 20,
   problems: {}, // call name -> problem
   persistent: true,
   demonstration: true,
@@ -47,6 +52,7 @@ class FakeCore extends EventTarget {
     this.items = conversationItems(scenario.conversations);
     this.idleMinutes = 15;
     this.model = "smollm2-135m";
+    this.deleteAfter = scenario.deleteAfter;
     this.ready = this.#start();
     this.ready.catch(() => {});
   }
@@ -264,6 +270,8 @@ class FakeCore extends EventTarget {
     this.emit("saving", { state: "saved" });
   }
 }
+
+Object.assign(FakeCore.prototype, accountCalls);
 
 function message(author, text, rest) {
   return {

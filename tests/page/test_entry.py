@@ -247,6 +247,7 @@ def test_the_kit_is_printed_by_the_browser_and_leaving_is_asked_about(open_page:
 def test_a_wrong_password_does_not_unlock(open_page: OpenPage) -> None:
     wrong = {**REFUSED, "code": "wrong-password", "title": "This is not your password."}
     page = open_page({"session": "locked", "problems": {"unlock": wrong}})
+    expect(page.get_by_role("heading", name="Locked")).to_be_visible()  # until boot answers, sign-in shows
     page.get_by_label("Password", exact=True).fill("wrong")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("This is not your password.")
@@ -268,13 +269,6 @@ def test_leaving_sign_up_drops_the_generated_keys(open_page: OpenPage) -> None:
     page.go_back()
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     expect_calls(page, "cancel_sign_up", 1)
-
-
-def test_recovery_says_honestly_that_it_comes_later(open_page: OpenPage) -> None:
-    page = open_page()
-    page.get_by_role("link", name="Use your recovery kit").click()
-    expect(page.get_by_role("heading", name="Use your recovery kit")).to_be_focused()
-    expect(page.get_by_text("cannot recover an account yet")).to_be_visible()
 
 
 def test_a_locked_session_opens_with_the_password(open_page: OpenPage) -> None:

@@ -26,6 +26,20 @@ MARK = {
     "detail": "Its signature does not hold: someone may have altered it.",
     "action": None,
 }
+USED_KIT = {
+    "code": "kit-used",
+    "title": "This kit was used before.",
+    "detail": "A kit recovers an account once. Use the newer kit that you got when it was used.",
+    "action": None,
+}
+WRONG_PASSWORD = {
+    "code": "wrong-password",
+    "title": "This is not your password.",
+    "detail": "Nothing was changed. Try again.",
+    "action": None,
+}
+LEAVING = {**SIGNED_IN, "deleteAfter": 1_790_000_000_000}
+FAILING = dict.fromkeys(("list_sessions", "deletion", "disclosure"), PROBLEM)
 LONG_WORD = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen" * 3
 TROUBLED = [
     message(1, "you", f"{LONG_WORD} https://example.com/{'a' * 200}"),
@@ -99,6 +113,43 @@ def sign_up(password: str) -> Callable[[Page], None]:
     return run
 
 
+def recover(kit: str, password: str) -> Callable[[Page], None]:
+    """Fills the recovery form and sends it."""
+
+    def run(page: Page) -> None:
+        page.get_by_role("textbox", name="Recovery kit", exact=True).fill(kit)
+        page.get_by_label("New password", exact=True).fill(password)
+        page.get_by_label("Confirm new password").fill(password)
+        page.get_by_role("button", name="Recover account").click()
+
+    return run
+
+
+def open_forms(page: Page) -> None:
+    """Opens every form of the settings at once, the emptiness of each refused."""
+    see("Known to this account since")(page)
+    for name in ("Change login name", "Change password", "Check your kit"):
+        page.get_by_role("button", name=name).click()
+        page.get_by_role("button", name=name).click()
+        expect(page.get_by_role("form", name=name).get_by_role("alert").first).to_be_visible()
+
+
+def open_rows(page: Page) -> None:
+    """Opens the rows of every table that the server holds."""
+    for summary in page.locator("summary").all():
+        summary.click()
+    expect(page.locator(".row").first).to_be_visible()
+
+
+def refuse_to_delete(page: Page) -> None:
+    """Asks to delete the account with a password that is wrong."""
+    page.get_by_role("button", name="Delete account").click()
+    dialog = page.get_by_role("alertdialog")
+    dialog.get_by_label("Password", exact=True).fill("wrong")
+    dialog.get_by_role("button", name="Delete account").click()
+    expect(dialog.get_by_role("alert")).to_be_visible()
+
+
 def suggest(page: Page) -> None:
     """Has a passphrase suggested."""
     page.get_by_role("button", name="Suggest a passphrase").click()
@@ -144,7 +195,14 @@ VIEWS = {
     "sign-up-weak": View(path="/#sign-up", reach=steps(sign_up("Password1234!"), see("Too easy to guess"))),
     "sign-up-suggested": View(path="/#sign-up", reach=suggest),
     "kit": View(path="/#sign-up", reach=steps(sign_up(PASSPHRASE), see("Save your recovery kit"))),
-    "recovery": View(path="/#recovery", reach=see("cannot recover an account yet")),
+    "recovery": View(path="/#recovery", reach=see("A kit works once")),
+    "recovery-refused": View(
+        {"problems": {"recover": USED_KIT}},
+        "/#recovery",
+        steps(recover("a kit", PASSPHRASE), see(USED_KIT["title"])),
+    ),
+    "recovery-empty": View(path="/#recovery", reach=steps(recover("", "x"), see("There is no recovery kit yet"))),
+    "new-kit": View(path="/#recovery", reach=steps(recover("a kit", PASSPHRASE), see("Save your recovery kit"))),
     "locked": View({"session": "locked"}, reach=see("Locked")),
     "insecure": View(script=INSECURE, reach=see("Balon needs HTTPS")),
     "too-old": View(script=TOO_OLD, reach=see("This browser is too old")),
@@ -163,4 +221,23 @@ VIEWS = {
     "list": View(SIGNED_IN, OPEN, steps(settled, open_drawer)),
     "account": View(SIGNED_IN, OPEN, steps(settled, open_account)),
     "settings": View(SIGNED_IN, f"{OPEN}#settings", see("Known to this account since")),
+    "settings-forms": View(SIGNED_IN, f"{OPEN}#settings", open_forms),
+    "settings-failed": View({**SIGNED_IN, "problems": FAILING}, f"{OPEN}#settings", see(PROBLEM["title"])),
+    "settings-alone": View({**SIGNED_IN, "sessions": 1}, f"{OPEN}#settings", see("You are signed in nowhere else")),
+    "end-session": View(
+        SIGNED_IN,
+        f"{OPEN}#settings",
+        steps(see("Chrome on Android"), lambda page: page.get_by_role("button", name="End", exact=True).first.click()),
+    ),
+    "exporting": View(
+        {**SIGNED_IN, "exportSteps": 5000}, f"{OPEN}#settings", steps(button("Export everything"), see("of 5000"))
+    ),
+    "delete-account": View(
+        {**SIGNED_IN, "problems": {"request_deletion": WRONG_PASSWORD}}, f"{OPEN}#settings", refuse_to_delete
+    ),
+    "deletion-pending": View(LEAVING, f"{OPEN}#settings", see("Until then everything works")),
+    "deletion-noted": View(LEAVING, OPEN, steps(settled, see("Your account is deleted for good"))),
+    "server": View(SIGNED_IN, f"{OPEN}#server", see("the kind of browser")),
+    "server-rows": View(SIGNED_IN, f"{OPEN}#server", steps(see("the kind of browser"), open_rows)),
+    "server-failed": View({**SIGNED_IN, "problems": FAILING}, f"{OPEN}#server", see(PROBLEM["title"])),
 }

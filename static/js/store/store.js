@@ -2,6 +2,8 @@ import { mark } from "../marks.js";
 import { toProblem } from "../problems.js";
 import { passwordBytes, wipe } from "../password/bytes.js";
 import { Router, conversationPath } from "../router.js";
+import { Account } from "./account.js";
+import { deferred } from "./deferred.js";
 import { Outbox } from "./outbox.js";
 import { Thread } from "./thread.js";
 
@@ -10,14 +12,14 @@ const LEAVES_BY_ITSELF = new Set(["other-tab", "signed-out"]);
 
 /**
  * All that the page knows, and the only caller of the worker. Views read its fields and listen to its topics: phase, session,
- * route, library, thread, preferences, connection, alarms, kit, keys.
+ * route, library, thread, preferences, connection, alarms, kit, keys, account.
  */
 export class Store extends EventTarget {
   phase = "starting"; // "starting", "ready", "failed" or "unsupported"
   unsupported = null;
   session = null; // null until the worker said what it is
   ended = null; // why the last session ended, for the sign-in view
-  creating = false;
+  entering = null; // "sign-up" or "recovery", from sending it until its kit is saved
   kit = null;
   keys = null; // state of the key generation of the sign-up form
   conversations = null;
@@ -35,13 +37,14 @@ export class Store extends EventTarget {
   #core = null;
   #touched = 0;
   #signingOut = false;
-  #connected = Promise.withResolvers?.() ?? deferred();
+  #connected = deferred();
 
   constructor({ sessionLikely = false } = {}) {
     super();
     this.sessionLikely = sessionLikely;
     this.router = new Router();
     this.outbox = new Outbox(this);
+    this.account = new Account(this);
     this.router.addEventListener("change", () => this.#routed());
     this.#openThread(this.router.route.id);
   }
@@ -73,7 +76,7 @@ export class Store extends EventTarget {
     this.#connected.resolve();
     try {
       await core.ready;
-      this.#setSession(await core.call("boot"), null);
+      this.setSession(await core.call("boot"), null);
       this.#set("phase", "ready");
     } catch (error) {
       console.error(error);
@@ -89,7 +92,7 @@ export class Store extends EventTarget {
 
   #listen(core) {
     const on = (type, take) => core.addEventListener(type, ({ detail }) => take(detail));
-    on("session", ({ session, reason }) => this.#setSession(session, reason));
+    on("session", ({ session, reason }) => this.setSession(session, reason));
     on("key-generation", ({ state }) => this.#set("keys", state));
     on("conversations", (detail) => this.#setConversations(detail));
     on("message", (detail) => this.thread?.takeMessage(detail));
@@ -97,6 +100,7 @@ export class Store extends EventTarget {
     on("removed", ({ conversation_id }) => this.#removed(conversation_id));
     on("connection", ({ state }) => this.#setConnection(state));
     on("saving", ({ state }) => this.#set("saving", state, "connection"));
+    on("progress", (detail) => this.account.takeProgress(detail));
     on("alarm", ({ problem, conversation_id }) => this.alarm(problem, conversation_id));
   }
 
@@ -114,28 +118,37 @@ export class Store extends EventTarget {
 
   async signIn(login, password) {
     this.ended = null;
-    this.#setSession(await this.#withPassword("sign_in", [login], password), "signed-in");
+    this.setSession(await this.callWith("sign_in", [login], password), "signed-in");
   }
 
   async unlock(password) {
-    this.#setSession(await this.#withPassword("unlock", [], password), "unlocked");
+    this.setSession(await this.callWith("unlock", [], password), "unlocked");
+  }
+
+  signUp(login, password) {
+    return this.#enter("sign-up", "sign_up", [login], password);
+  }
+
+  recover(kit, password) {
+    this.ended = null;
+    return this.#enter("recovery", "recover", [kit], password);
   }
 
   /** The kit is set before the session, so that no view shows the chat while the kit has not been saved. */
-  async signUp(login, password) {
-    this.creating = true;
+  async #enter(view, name, args, password) {
+    this.entering = view;
     try {
-      const { session, kit } = await this.#withPassword("sign_up", [login], password);
+      const { session, kit } = await this.callWith(name, args, password);
       this.#set("kit", kit);
-      this.#setSession(session, "signed-in");
-    } finally {
-      this.creating = false;
-      this.changed("session");
+      this.setSession(session, "signed-in");
+    } catch (error) {
+      this.#set("entering", null, "session");
+      throw error;
     }
   }
 
   kitSaved() {
-    this.kit = null;
+    this.kit = this.entering = null;
     this.router.go(location.pathname, { replace: true });
     this.changed("kit");
   }
@@ -151,18 +164,19 @@ export class Store extends EventTarget {
   }
 
   async lock() {
-    this.#setSession(await this.call("lock"), "locked");
+    this.setSession(await this.call("lock"), "locked");
   }
 
-  async signOut() {
+  async signOut({ to = "/" } = {}) {
     this.#signingOut = true; // the worker's own event comes before it is done
     await this.call("sign_out").catch(toProblem);
-    this.leave();
+    this.leave(to);
   }
 
-  /** A fresh document: whatever this one remembered is gone with it. */
-  leave() {
-    location.replace("/");
+  /** A fresh document: whatever this one remembered is gone with it. Going to a new fragment would load none. */
+  leave(to = "/") {
+    history.replaceState(null, "", to);
+    location.reload();
   }
 
   /** Tells the worker that the person is there, at most every 20 s. */
@@ -173,16 +187,17 @@ export class Store extends EventTarget {
     this.call("touch").catch(toProblem);
   }
 
-  async #withPassword(name, args, password) {
-    const bytes = passwordBytes(password);
+  /** A call whose last arguments are passwords: they cross as bytes, and those are zeroed whatever happens. */
+  async callWith(name, args, ...passwords) {
+    const bytes = passwords.map(passwordBytes);
     try {
-      return await this.call(name, ...args, bytes);
+      return await this.call(name, ...args, ...bytes);
     } finally {
-      wipe(bytes);
+      bytes.forEach(wipe);
     }
   }
 
-  #setSession(session, reason) {
+  setSession(session, reason) {
     const before = this.session?.state;
     this.session = session;
     if (session.state !== "signed-in") this.#lost(before, reason);
@@ -195,6 +210,7 @@ export class Store extends EventTarget {
     this.ended = null;
     this.loadConversations();
     this.loadModels();
+    this.account.load().catch(() => {}); // the settings ask again, and say what failed
     this.call("settings").then((settings) => this.#set("settings", settings, "preferences"), toProblem);
     if (this.thread) this.#load(this.thread);
     else this.#openThread(this.router.route.id);
@@ -214,6 +230,7 @@ export class Store extends EventTarget {
 
   #forget() {
     this.outbox.clear();
+    this.account.forget();
     this.drafts.clear();
     Object.assign(this, { conversations: null, moreConversations: false, settings: null, models: null, gateway: null });
     Object.assign(this, { modelsProblem: null, alarms: [], thread: null, saving: null });
@@ -330,10 +347,4 @@ export class Store extends EventTarget {
       this.alarms.filter((alarm) => alarm !== problem),
     );
   }
-}
-
-function deferred() {
-  let resolve;
-  const promise = new Promise((accept) => (resolve = accept));
-  return { promise, resolve };
 }

@@ -28,3 +28,16 @@ export class Element extends LitElement {
 export function define(name, constructor) {
   if (!customElements.get(name)) customElements.define(name, constructor);
 }
+
+/** Resolves when an element and all that it holds are rendered, however deep. */
+export async function rendered(root) {
+  await root.updateComplete;
+  for (let before = -1, all = inside(root); all.length !== before; all = inside(root)) {
+    before = all.length;
+    await Promise.all(all.map((each) => each.updateComplete));
+  }
+}
+
+function inside(root) {
+  return [...root.querySelectorAll("*")];
+}

@@ -3,6 +3,7 @@
 const DAY_MS = 86_400_000;
 const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
 
 export function clockTime(ms) {
@@ -11,6 +12,10 @@ export function clockTime(ms) {
 
 export function mediumDate(ms) {
   return date.format(ms);
+}
+
+export function mediumTime(ms) {
+  return dateAndTime.format(ms);
 }
 
 export function fullTime(ms) {

@@ -36,9 +36,9 @@ class App extends Element {
   }
 
   get #view() {
-    const { phase, session, sessionLikely, kit, creating, router } = this.store;
+    const { phase, session, sessionLikely, entering, router } = this.store;
     if (phase === "unsupported" || phase === "failed") return "trouble";
-    if (creating || kit) return "balon-sign-up";
+    if (entering) return `balon-${entering}`;
     if (session?.state === "locked") return "balon-locked";
     if (session?.state === "signed-in" || (!session && sessionLikely)) return "balon-chat";
     const views = { "sign-up": "balon-sign-up", recovery: "balon-recovery" };

@@ -5,6 +5,8 @@ import "../chat/message_list.js";
 import "../chat/sidebar.js";
 import { alarm } from "../ui/alarm.js";
 import { Element, define } from "../ui/element.js";
+import "./deletion_note.js";
+import "./disclosure.js";
 import "./settings.js";
 
 const NARROW = matchMedia("(max-width: 47.99rem)");
@@ -52,7 +54,6 @@ class Chat extends Element {
   render() {
     const { store } = this;
     const covered = this.narrow && this.drawer;
-    const settings = store.router.route.view === "settings";
     return html`
       <div class=${covered ? "chat drawer-is-open" : "chat"}>
         <balon-sidebar
@@ -63,22 +64,29 @@ class Chat extends Element {
           @settled=${() => (this.drawer = false)}
         ></balon-sidebar>
         <div class="scrim" @click=${() => this.#toggle(false)}></div>
-        <main class="conversation" ?inert=${covered}>
-          ${
-            settings
-              ? html`<balon-settings .store=${store} @open-drawer=${() => this.#toggle(true)}></balon-settings>`
-              : this.#conversation
-          }
-        </main>
+        <main class="conversation" ?inert=${covered}>${this.#content}</main>
       </div>
     `;
+  }
+
+  get #content() {
+    const { store } = this;
+    const open = () => this.#toggle(true);
+    const views = {
+      settings: () => html`<balon-settings .store=${store} @open-drawer=${open}></balon-settings>`,
+      disclosure: () => html`<balon-disclosure .store=${store} @open-drawer=${open}></balon-disclosure>`,
+    };
+    return views[store.router.route.view]?.() ?? this.#conversation;
   }
 
   get #conversation() {
     const { store } = this;
     return html`
       <balon-bar .store=${store} .thread=${store.thread} @open-drawer=${() => this.#toggle(true)}></balon-bar>
-      <div class="alarms">${store.alarms.map((problem) => this.#alarm(problem))} ${this.#storageNote}</div>
+      <div class="alarms">
+        ${store.alarms.map((problem) => this.#alarm(problem))} ${this.#storageNote}
+        <balon-deletion-note .store=${store}></balon-deletion-note>
+      </div>
       <balon-messages class="messages" .store=${store} .thread=${store.thread}></balon-messages>
       <balon-composer class="composer" .store=${store} .thread=${store.thread}></balon-composer>
     `;

@@ -1,4 +1,5 @@
 import { html, nothing } from "lit";
+import { download } from "../ui/download.js";
 import { Element, define } from "../ui/element.js";
 
 /** Shown once, and only Continue closes it: there is no second chance to save the kit. */
@@ -35,10 +36,7 @@ class KitDialog extends Element {
 
   #download() {
     const { text, filename } = this.store.kit;
-    const url = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-    const link = Object.assign(document.createElement("a"), { href: url, download: filename });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    download(text, { type: "text/plain", filename });
   }
 
   async #copy() {

@@ -3,6 +3,7 @@ import { toProblem } from "../problems.js";
 import { alarm } from "../ui/alarm.js";
 import { Element, define } from "../ui/element.js";
 import "../ui/field.js";
+import { usernameFor } from "../ui/username.js";
 import { entry } from "./entry.js";
 
 class Locked extends Element {
@@ -40,15 +41,7 @@ class Locked extends Element {
         <form class="form" @submit=${this.#submit} aria-busy=${this.busy}>
           ${this.problem ? alarm(this.problem, { actions: { "sign-in": () => this.store.signOut() } }) : nothing}
           <p class="who">Signed in as <strong>${this.store.session.login}</strong></p>
-          <input
-            class="for-password-managers"
-            type="text"
-            autocomplete="username"
-            .value=${this.store.session.login}
-            readonly
-            tabindex="-1"
-            aria-hidden="true"
-          />
+          ${usernameFor(this.store.session.login)}
           <balon-password
             class="field"
             field-id="password"
@@ -66,6 +59,9 @@ class Locked extends Element {
       foot: html`
         <div class="entry-links">
           <button type="button" class="link" @click=${() => this.store.signOut()}>Sign out</button>
+          <button type="button" class="link" @click=${() => this.store.signOut({ to: "/#recovery" })}>
+            Use your recovery kit
+          </button>
         </div>
       `,
     });

@@ -1,23 +1,100 @@
-import { html } from "lit";
-import { Element, define } from "../ui/element.js";
+import { html, nothing } from "lit";
+import "../password/new_password.js";
+import { toProblem } from "../problems.js";
+import { alarm } from "../ui/alarm.js";
+import { Element, define, rendered } from "../ui/element.js";
+import { concernsKit } from "../ui/kit_input.js";
 import { entry } from "./entry.js";
+import "./kit_dialog.js";
 
-/** Recovery itself comes with the next release; until then this says what a kit is for, and what not. */
+/** The one way back: a kit and a new password in, a new kit out. */
 class Recovery extends Element {
+  static topics = ["session", "kit", "phase"];
+  static properties = { busy: { state: true }, problem: { state: true } };
+
+  constructor() {
+    super();
+    this.busy = false;
+    this.problem = null;
+  }
+
+  get #kit() {
+    return this.querySelector("balon-kit-input");
+  }
+
+  get #password() {
+    return this.querySelector("balon-new-password");
+  }
+
+  async #submit(event) {
+    event.preventDefault();
+    if (this.busy) return;
+    this.busy = true;
+    this.problem = null;
+    try {
+      await this.#recover();
+    } catch (error) {
+      this.problem = toProblem(error);
+      await this.#focusFault();
+    }
+    this.busy = false;
+  }
+
+  async #recover() {
+    const hasKit = this.#kit.check();
+    const acceptable = await this.#password.check();
+    if (!hasKit || !acceptable) return this.#focusFault();
+    return this.store.recover(this.#kit.value, this.#password.value);
+  }
+
+  async #focusFault() {
+    await rendered(this);
+    this.querySelector("[aria-invalid=true]")?.focus();
+  }
+
   render() {
-    return entry({
-      title: "Use your recovery kit",
-      lead: "This version of Balon cannot recover an account yet.",
-      body: html`
-        <p>
-          The kit you saved when you created your account is the one way back after a lost password. It stays valid:
-          keep it where you would keep a passport. A later version of this page will take it and let you set a new
-          password.
+    return html`
+      ${entry({
+        title: "Use your recovery kit",
+        lead: "It brings your account back with a new password. Your conversations stay as they are.",
+        body: this.#form,
+        foot: html`<nav class="entry-links" aria-label="Other ways in">
+          <a href="/" data-route>Back to sign-in</a>
+        </nav>`,
+      })}
+      ${this.store.kit ? html`<balon-kit .store=${this.store}></balon-kit>` : nothing}
+    `;
+  }
+
+  get #form() {
+    const aboutKit = this.problem && concernsKit(this.problem);
+    const retry = () => this.querySelector("form").requestSubmit();
+    return html`
+      <form class="form" novalidate @submit=${this.#submit} aria-busy=${this.busy}>
+        ${this.problem && !aboutKit ? alarm(this.problem, { actions: { retry } }) : nothing}
+        <balon-kit-input
+          data-autofocus
+          .problem=${aboutKit ? this.problem : null}
+          @typed=${() => (this.problem = null)}
+        ></balon-kit-input>
+        <balon-new-password
+          id-prefix="new-"
+          label="New password"
+          confirm-label="Confirm new password"
+        ></balon-new-password>
+        <p class="quiet">
+          A kit works once. This one is used up by recovering, you get a new one, and every device that is signed in is
+          signed out. If somebody copied your keys, recovering does not take those back.
         </p>
-        <p>Nobody else can do it for you. The server has neither your password nor your kit.</p>
-      `,
-      foot: html`<nav class="entry-links" aria-label="Other ways in"><a href="/" data-route>Back to sign-in</a></nav>`,
-    });
+        <button class="button primary wide" aria-disabled=${this.busy}>
+          ${this.busy ? html`<span class="spinner" aria-hidden="true"></span>${this.#busyLabel}` : "Recover account"}
+        </button>
+      </form>
+    `;
+  }
+
+  get #busyLabel() {
+    return this.store.phase === "ready" ? "Recovering…" : "Starting encryption…";
   }
 }
 

@@ -5,6 +5,12 @@ import { alarm } from "../ui/alarm.js";
 import { Element, define } from "../ui/element.js";
 import { groups, mediumDate } from "../ui/format.js";
 import { chevron, menu } from "../ui/icons.js";
+import "./settings/deletion.js";
+import "./settings/devices.js";
+import "./settings/kit.js";
+import "./settings/login_name.js";
+import "./settings/password.js";
+import "./settings/your_data.js";
 
 const IDLE_MINUTES = [1, 5, 15, 30, 60];
 
@@ -56,27 +62,15 @@ class Settings extends Element {
       </header>
       <div class="settings" tabindex="0" role="region" aria-label="Settings">
         <div class="settings-column">
-          ${this.problem ? alarm(this.problem) : nothing} ${this.#account} ${this.#lock} ${this.#appearance}
-          ${this.#gateway}
+          <balon-login-name-section .store=${store}></balon-login-name-section>
+          <balon-password-section .store=${store}></balon-password-section>
+          <balon-kit-section .store=${store}></balon-kit-section>
+          <balon-devices-section .store=${store}></balon-devices-section>
+          ${this.#lock} ${this.#appearance} ${this.#gateway}
+          <balon-your-data .store=${store}></balon-your-data>
+          <balon-deletion-section .store=${store}></balon-deletion-section>
         </div>
       </div>
-    `;
-  }
-
-  get #account() {
-    const { session } = this.store;
-    return html`
-      <section>
-        <h2>Account</h2>
-        <p>Signed in as <strong class="wrap">${session?.login}</strong>.</p>
-        <p class="quiet">
-          ${
-            session?.persistent === false
-              ? "This browser could not store your keys: a reload asks for your password."
-              : "Your keys rest in this browser in a form that cannot be exported, until you lock it or sign out."
-          }
-        </p>
-      </section>
     `;
   }
 
@@ -84,6 +78,7 @@ class Settings extends Element {
     return html`
       <section>
         <h2>Lock</h2>
+        ${this.problem ? alarm(this.problem) : nothing}
         <div class="setting">
           <label for="idle">Lock when nothing happens for</label>
           <span class="select boxed"
@@ -93,10 +88,17 @@ class Settings extends Element {
           >
         </div>
         <p class="quiet" aria-live="polite">
-          ${this.saved ? "Saved." : "Locking removes your keys from memory. Your password brings them back."}
+          ${this.saved ? "Saved." : "Locking removes your keys from memory, in all tabs. Your password brings them back."}
         </p>
+        <p class="quiet">${this.#whereKeysRest}</p>
       </section>
     `;
+  }
+
+  get #whereKeysRest() {
+    return this.store.session?.persistent === false
+      ? "This browser could not store your keys: a reload asks for your password."
+      : "Until then they rest in this browser in a form that cannot be exported.";
   }
 
   get #appearance() {

@@ -8,9 +8,13 @@ import { entry } from "./entry.js";
 import { figure } from "./figure.js";
 
 const ENDED = {
-  expired: "Your session has ended, so this browser forgot your keys. Sign in to go on.",
-  ended: "This session was ended. Sign in to go on.",
+  expired: "Your session has ended, so this browser forgot your keys. Nothing you wrote is lost. Sign in to go on.",
+  ended:
+    "This session was ended, here or from another device, so this browser forgot your keys. Nothing you wrote is lost. If it was not you, change your password.",
+  "account-changed":
+    "Your password, login name or keys were changed on another device, so this browser forgot the old ones. Nothing you wrote is lost: sign in as it is now. If it was not you, use your recovery kit.",
 };
+const ENDED_SOMEHOW = "Your session is over. Nothing you wrote is lost. Sign in to go on.";
 
 /** The form works before the worker does: what is submitted early waits for it. */
 class SignIn extends Element {
@@ -49,7 +53,8 @@ class SignIn extends Element {
   }
 
   get #notice() {
-    return ENDED[this.store.ended] ?? null;
+    const { ended } = this.store;
+    return ended ? (ENDED[ended] ?? ENDED_SOMEHOW) : null;
   }
 
   render() {

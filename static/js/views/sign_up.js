@@ -1,14 +1,12 @@
 import { html, nothing } from "lit";
+import { LOGIN_RULE, isLogin, normalizeLogin } from "../login_name.js";
+import "../password/new_password.js";
 import { toProblem } from "../problems.js";
 import { alarm } from "../ui/alarm.js";
-import { Element, define } from "../ui/element.js";
-import "../ui/field.js";
+import { Element, define, rendered } from "../ui/element.js";
 import "./kit_dialog.js";
 import { entry } from "./entry.js";
 import { figure } from "./figure.js";
-
-const LOGIN = /^[a-z0-9._+@-]{3,254}$/;
-const ESTIMATE_AFTER_MS = 120;
 
 /** Key generation starts with the form, and the form works while it runs. */
 class SignUp extends Element {
@@ -16,27 +14,13 @@ class SignUp extends Element {
   static properties = {
     busy: { state: true },
     problem: { state: true },
-    faults: { state: true },
-    password: { state: true },
-    confirmation: { state: true },
-    strength: { state: true },
-    suggestion: { state: true },
+    login: { state: true },
+    loginFault: { state: true },
   };
-
-  #estimator = null;
-  #timer = 0;
 
   constructor() {
     super();
-    Object.assign(this, {
-      busy: false,
-      problem: null,
-      faults: {},
-      password: "",
-      confirmation: "",
-      strength: null,
-      suggestion: null,
-    });
+    Object.assign(this, { busy: false, problem: null, login: "", loginFault: null });
   }
 
   connectedCallback() {
@@ -44,57 +28,19 @@ class SignUp extends Element {
     this.store.prepareSignUp().catch((error) => (this.problem = toProblem(error)));
   }
 
-  firstUpdated() {
-    this.#load().catch(() => {}); // tried again when it is needed
-  }
-
   disconnectedCallback() {
     super.disconnectedCallback();
-    clearTimeout(this.#timer);
     if (!this.store.usable) this.store.cancelSignUp();
   }
 
-  #load() {
-    this.#estimator ??= import("../password/strength.js").catch((error) => {
-      this.#estimator = null;
-      throw error;
-    });
-    return this.#estimator;
-  }
-
-  get #login() {
-    return this.querySelector("#login").value.trim().toLowerCase();
-  }
-
-  #typed(password) {
-    this.password = password;
-    this.suggestion = null;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#estimate().catch(toProblem), ESTIMATE_AFTER_MS);
-  }
-
-  async #estimate() {
-    const { estimate } = await this.#load();
-    this.strength = estimate(this.password, this.#login);
-    return this.strength;
-  }
-
-  async #suggest() {
-    const { suggestPassphrase } = await this.#load();
-    this.suggestion = this.password = this.confirmation = suggestPassphrase();
-    this.faults = {};
-    await this.#estimate();
+  get #password() {
+    return this.querySelector("balon-new-password");
   }
 
   async #check() {
-    const { acceptable } = await this.#estimate();
-    const faults = {};
-    if (!LOGIN.test(this.#login)) faults.login = "Use 3 to 254 characters: letters a to z, digits, and . _ + @ -";
-    if (!acceptable)
-      faults.password = "Too easy to guess. It is the only lock on your keys, so Balon does not accept it.";
-    if (this.confirmation !== this.password) faults.confirmation = "This is not the same as the password above.";
-    this.faults = faults;
-    return Object.keys(faults).length === 0;
+    this.loginFault = isLogin(this.login) ? null : LOGIN_RULE;
+    const acceptable = await this.#password.check();
+    return acceptable && !this.loginFault;
   }
 
   async #submit(event) {
@@ -103,7 +49,7 @@ class SignUp extends Element {
     this.busy = true;
     this.problem = null;
     try {
-      if (await this.#check()) await this.store.signUp(this.#login, this.password);
+      if (await this.#check()) await this.store.signUp(this.login, this.#password.value);
       else await this.#focusFault();
     } catch (error) {
       this.problem = toProblem(error);
@@ -112,7 +58,7 @@ class SignUp extends Element {
   }
 
   async #focusFault() {
-    await this.updateComplete;
+    await rendered(this);
     this.querySelector("[aria-invalid=true]")?.focus();
   }
 
@@ -125,7 +71,13 @@ class SignUp extends Element {
         body: html`
           <form class="form" novalidate @submit=${this.#submit} aria-busy=${this.busy}>
             ${this.problem ? alarm(this.problem, { actions: { retry: () => this.querySelector("form").requestSubmit() } }) : nothing}
-            ${this.#loginField} ${this.#passwordField} ${this.#confirmField} ${this.#keys}
+            ${this.#loginField}
+            <balon-new-password
+              label="Password"
+              confirm-label="Confirm password"
+              .login=${this.login}
+            ></balon-new-password>
+            ${this.#keys}
             <button class="button primary wide" aria-disabled=${this.busy}>${this.#label}</button>
           </form>
         `,
@@ -138,7 +90,7 @@ class SignUp extends Element {
   }
 
   get #loginField() {
-    const fault = this.faults.login;
+    const fault = this.loginFault;
     return html`
       <div class="field">
         <label class="label" for="login">Login name</label>
@@ -155,80 +107,11 @@ class SignUp extends Element {
           data-autofocus
           aria-invalid=${fault ? "true" : nothing}
           aria-describedby="login-hint"
+          @input=${({ target }) => (this.login = normalizeLogin(target.value))}
         />
         <p class=${fault ? "hint fault" : "hint"} id="login-hint" role=${fault ? "alert" : nothing}>
           ${fault ?? "The server and the people you invite see this name."}
         </p>
-      </div>
-    `;
-  }
-
-  get #passwordField() {
-    const fault = this.faults.password;
-    return html`
-      <div class="field">
-        <balon-password
-          field-id="password"
-          label="Password"
-          autocomplete="new-password"
-          .value=${this.password}
-          .revealed=${this.suggestion !== null}
-          ?invalid=${Boolean(fault)}
-          @typed=${({ detail }) => this.#typed(detail)}
-        ></balon-password>
-        ${this.#meter} ${fault ? html`<p class="hint fault" role="alert">${fault}</p>` : nothing}
-        <button
-          type="button"
-          class="link"
-          @click=${() => this.#suggest().catch((error) => (this.problem = toProblem(error)))}
-        >
-          Suggest a passphrase
-        </button>
-        ${
-          this.suggestion
-            ? html`<div class="suggestion" aria-live="polite">
-                <p class="suggestion-words">${this.suggestion}</p>
-                <p>Six random words. Write them down or save them in your password manager before you go on.</p>
-              </div>`
-            : nothing
-        }
-      </div>
-    `;
-  }
-
-  get #meter() {
-    const { bits, acceptable, advice } = this.strength ?? { bits: 0, acceptable: false, advice: "" };
-    const shown = this.password ? Math.min(100, Math.round(bits)) : 0;
-    const level = acceptable ? "good" : bits >= 40 ? "fair" : "poor";
-    return html`
-      <meter
-        class="strength ${level}"
-        aria-label="Password strength"
-        min="0"
-        max="100"
-        .value=${shown}
-        aria-valuetext=${acceptable ? "strong enough" : "too weak"}
-      ></meter>
-      <p class="hint" aria-live="polite">
-        ${this.password && advice ? advice : "At least as strong as five random words."}
-      </p>
-    `;
-  }
-
-  get #confirmField() {
-    const fault = this.faults.confirmation;
-    return html`
-      <div class="field">
-        <balon-password
-          field-id="confirmation"
-          label="Confirm password"
-          autocomplete="new-password"
-          .value=${this.confirmation}
-          .revealed=${this.suggestion !== null}
-          ?invalid=${Boolean(fault)}
-          @typed=${({ detail }) => (this.confirmation = detail)}
-        ></balon-password>
-        ${fault ? html`<p class="hint fault" role="alert">${fault}</p>` : nothing}
       </div>
     `;
   }

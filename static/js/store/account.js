@@ -1,0 +1,113 @@
+import { toProblem } from "../problems.js";
+import { download } from "../ui/download.js";
+
+/** What a person does with their account over the years. What is known of it is forgotten with the session. */
+export class Account {
+  deleteAfter = null; // when the account goes (ms), or null
+  exported = null; // {running, done, total, filename, problem} of the newest export, or null
+
+  #era = 0;
+
+  constructor(store) {
+    this.store = store;
+  }
+
+  forget() {
+    this.#era += 1;
+    this.#set({ deleteAfter: null, exported: null });
+  }
+
+  #set(changes) {
+    Object.assign(this, changes);
+    this.store.changed("account");
+  }
+
+  // --- Password, login name, kit ---
+
+  async changePassword(current, next) {
+    this.store.setSession(await this.store.callWith("change_password", [], current, next), "signed-in");
+  }
+
+  async changeLogin(login, password) {
+    this.store.setSession(await this.store.callWith("change_login", [login], password), "signed-in");
+  }
+
+  /** Only the worker's own word makes a kit good: no answer is none. */
+  async checkKit(text) {
+    if ((await this.store.call("check_kit", text)) !== null) throw new Error("check_kit gave no answer");
+  }
+
+  // --- Devices ---
+
+  sessions() {
+    return this.store.call("list_sessions");
+  }
+
+  endSession(id) {
+    return this.store.call("end_session", id);
+  }
+
+  endOtherSessions() {
+    return this.store.call("end_other_sessions");
+  }
+
+  // --- One's data ---
+
+  disclosure() {
+    return this.store.call("disclosure");
+  }
+
+  /** Goes on while the person does something else; a file that is done after the session is over is dropped. */
+  async export() {
+    if (this.exported?.running) return;
+    const era = this.#era;
+    this.#set({ exported: { running: true, done: 0, total: 0, filename: null, problem: null } });
+    const outcome = await this.#fetchExport(era);
+    if (era === this.#era) this.#set({ exported: { running: false, filename: null, problem: null, ...outcome } });
+  }
+
+  async #fetchExport(era) {
+    try {
+      const archive = await this.store.call("export_everything");
+      if (era !== this.#era) return {};
+      const filename = `balon-export-${today()}.zip`;
+      download(archive, { type: "application/zip", filename });
+      return { filename };
+    } catch (error) {
+      return { problem: toProblem(error) };
+    }
+  }
+
+  takeProgress({ task, done, total }) {
+    if (task === "export" && this.exported?.running) this.#set({ exported: { ...this.exported, done, total } });
+  }
+
+  // --- Leaving ---
+
+  load() {
+    return this.#ask(() => this.store.call("deletion"));
+  }
+
+  requestDeletion(password) {
+    return this.#ask(() => this.store.callWith("request_deletion", [], password));
+  }
+
+  async cancelDeletion() {
+    await this.#ask(async () => {
+      await this.store.call("cancel_deletion");
+      return { delete_after_ms: null };
+    });
+  }
+
+  async #ask(call) {
+    const era = this.#era;
+    const { delete_after_ms: deleteAfter } = await call();
+    if (era === this.#era) this.#set({ deleteAfter });
+  }
+}
+
+/** The day where the person is, as file names have it. */
+function today(now = new Date()) {
+  const two = (number) => String(number).padStart(2, "0");
+  return `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
+}
