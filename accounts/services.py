@@ -120,9 +120,8 @@ def _verify_policy(draft: SignUp) -> None:
         raise InvalidSignUpError(str(error)) from error
     if normalized != subject.login or draft.mek_ver != 1:
         raise InvalidSignUpError
-    if (
-        subject.user_id == derive_decoy(subject.login).user_id
-    ):  # Or a name left behind would go on telling whose it was.
+    if subject.user_id == derive_decoy(subject.login).user_id:
+        # Once this login name is left behind, prelogin would go on showing whose it was.
         raise InvalidSignUpError("The user id or the recovery id cannot be used.")
     verify_public_key(draft.login_pub)
     verify_public_key(draft.rec_pub)
