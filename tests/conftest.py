@@ -1,12 +1,22 @@
 """People and clean state for tests of the web tier: Alice, Bob, and Charlie who is a stranger to them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from tests.browsers import Browser
+
+
+IN_BROWSERS = frozenset({"contract", "page", "browser", "security", "engines"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Runs what drives a browser last: Playwright keeps an event loop going, which async tests cannot share."""
+    tests = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(tests).parts[0] in IN_BROWSERS)
 
 
 @pytest.fixture(autouse=True)
