@@ -22,7 +22,7 @@ from tests.keys import VECTORS
 ALICE, BOB = "alice@example.org", "bob@example.org"
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _derived_once():
     """PBKDF2 takes a third of a second: here each count stands for a few rounds, and each derivation is done once.
 
@@ -54,7 +54,7 @@ class Town:
     sign_up: dict
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def town(rsa_key, _derived_once) -> Town:
     return asyncio.run(_found_town(rsa_key))
 
