@@ -10,7 +10,7 @@ import { figure } from "./figure.js";
 const ENDED = {
   expired: "Your session has ended, so this browser forgot your keys. Nothing you wrote is lost. Sign in to go on.",
   ended:
-    "This session was ended, here or from another device, so this browser forgot your keys. Nothing you wrote is lost. If it was not you, change your password.",
+    "This session was ended from another device, or by a change of the password there, so this browser forgot your keys. Nothing you wrote is lost. If it was not you, change your password, or use your recovery kit.",
   "account-changed":
     "Your password, login name or keys were changed on another device, so this browser forgot the old ones. Nothing you wrote is lost: sign in as it is now. If it was not you, use your recovery kit.",
 };
