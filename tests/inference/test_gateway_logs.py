@@ -29,14 +29,14 @@ CANARIES = (PROMPT_CANARY, REPLY_CANARY, KEY_CANARY)
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
     """Logs as in production, into a text that can be read."""
     root, level = logging.getLogger(), logging.getLogger().level
-    handlers = root.handlers[:]
+    handlers, configuration = root.handlers[:], structlog.get_config()
     monkeypatch.setattr(logging, "raiseExceptions", True)
     stream = StringIO()
     configure_logs("DEBUG", stream)
     yield stream
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**configuration)
 
 
 def test_a_running_gateway_logs_no_canary(tmp_path: Path):
