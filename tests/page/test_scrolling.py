@@ -16,7 +16,6 @@ FIRST_VISIBLE = """log => {
   const article = [...log.querySelectorAll('article')].find(each => each.getBoundingClientRect().bottom > top + 1);
   return [article.querySelector('.body').textContent.slice(0, 40), article.getBoundingClientRect().top - top];
 }"""
-MARK = "name => performance.getEntriesByName(name).at(-1)?.startTime"
 
 
 def log(page: Page) -> Locator:
@@ -136,36 +135,26 @@ def test_a_conversation_that_is_shorter_than_the_screen_fills_it_with_older_page
     expect(log(page).get_by_role("article")).to_have_count(52)
 
 
-def test_ten_thousand_messages_open_as_fast_as_fifty(open_page: OpenPage) -> None:
-    taken = []
-    for count in (50, 10_000):
-        page = open_page({**SIGNED_IN, "messages": count}, OPEN)
-        expect(log(page).get_by_role("article")).to_have_count(50)
-        page.evaluate(FRAMES)
-        # From the signed-in session on; making the invented messages is not the page's work and is taken off.
-        made = page.evaluate("globalThis.fakeCore.madeMs")
-        taken.append(page.evaluate(MARK, "balon:conversation") - page.evaluate(MARK, "balon:signed-in") - made)
-    assert taken[1] < 1.3 * taken[0] + 150
+def test_ten_thousand_messages_open_on_their_last_fifty(open_page: OpenPage) -> None:
+    """How fast that is, `make bench` tells."""
+    page = open_page({**SIGNED_IN, "messages": 10_000}, OPEN)
+    expect(log(page).get_by_role("article")).to_have_count(50)
+    expect(log(page).get_by_role("article").last).to_be_in_viewport()
+    assert calls(page, "older_messages") == []
 
 
-def test_a_view_with_thousands_of_messages_stays_quick(open_page: OpenPage) -> None:
+def test_a_view_with_thousands_of_messages_formats_only_those_near_the_screen(open_page: OpenPage) -> None:
     """All on screen at once is worse than scrolling back can make it."""
     page = open_page({**SIGNED_IN, "messages": 10_000, "page": 2_000, "tokens": ["Yes."]}, OPEN)
     expect(log(page).get_by_role("article")).to_have_count(2_000, timeout=20_000)
     formatted = "log => log.querySelectorAll('.body:not(.plain)').length"
     assert log(page).evaluate(formatted) < 100
     new = message(9, "person", "Just now", id="01890000-0000-7000-9000-00000000ffff")
-    took = page.evaluate(
-        """async ([id, message]) => {
-          const start = performance.now();
-          globalThis.fakeCore.emit('message', {conversation_id: id, message});
-          await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
-          return performance.now() - start;
-        }""",
-        [CONVERSATION, new],
+    page.evaluate(
+        "([id, message]) => globalThis.fakeCore.emit('message', {conversation_id: id, message})", [CONVERSATION, new]
     )
     expect(page.get_by_text("Just now")).to_be_in_viewport()
-    assert took < 1_000
+    assert log(page).evaluate(formatted) < 100
 
 
 def test_a_message_from_another_tab_is_shown_once_and_in_its_place(open_page: OpenPage) -> None:
