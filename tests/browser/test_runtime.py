@@ -172,10 +172,10 @@ def test_a_mistake_arrives_without_its_text(started: Runtime) -> None:
 
 
 def test_calls_overlap(started: Runtime) -> None:
-    script = "Promise.all([...Array(20).keys()].map(n => core.call('slow', n)))"
+    script = "Promise.all([...Array(100).keys()].map(n => core.call('slow', n)))"
     begun = time.monotonic()
-    assert started.page.evaluate(script) == list(range(20))
-    assert time.monotonic() - begun < 0.8  # one after the other it would be a second
+    assert started.page.evaluate(script) == list(range(100))
+    assert time.monotonic() - begun < 4  # one after the other it would be five seconds
 
 
 def test_events_arrive_in_order_with_their_type(started: Runtime) -> None:
@@ -249,10 +249,9 @@ def test_starts_and_talks_in_firefox(server: StaticServer) -> None:
     }
 
 
-def test_building_again_changes_nothing_and_is_quick() -> None:
-    _, first = runtime_build.__wrapped__()
-    begun = time.monotonic()
-    folder, manifest = runtime_build.__wrapped__()
-    assert time.monotonic() - begun < 1
+def test_building_again_changes_nothing() -> None:
+    folder, first = runtime_build.__wrapped__()
+    made = {name: (folder / name).stat().st_mtime_ns for name in first["files"]}
+    _, manifest = runtime_build.__wrapped__()
     assert manifest == first
-    assert all((folder / name).is_file() for name in manifest["files"])
+    assert {name: (folder / name).stat().st_mtime_ns for name in manifest["files"]} == made
