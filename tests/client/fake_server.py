@@ -25,6 +25,7 @@ from tests.client.fake_gateway import FakeGateway
 
 ORIGIN = "https://balon.test"
 RECORDS = ("kdf", "n", "salt", "mek_ver", "mek_env", "idk_env", "rsa_env", "bundle", "keyring")
+WAITING_MS = 7 * 24 * 3600 * 1000
 SESSION_MS = 14 * 24 * 3600 * 1000
 ANONYMOUS_TOKEN = "token-of-nobody"
 WINDOW = 256
@@ -256,6 +257,7 @@ class FakeServer:
             "session_id": str(uuid.uuid4()),
             "user_id": account["user_id"],
             "csrf": uuid.uuid4().hex,
+            "created_ms": self.clock.now_ms(),
             "expires_at_ms": self.clock.now_ms() + SESSION_MS,
         }
         return self._active(self.state.sessions[jar.cookie], with_records=True)
@@ -278,6 +280,54 @@ class FakeServer:
             "csrf": session["csrf"],
         }
         return active | ({"records": {name: account[name] for name in RECORDS}} if with_records else {})
+
+    # --- Sessions, deletion, disclosure ---
+
+    def _sessions_of(self, account) -> dict:
+        return {key: each for key, each in self.state.sessions.items() if each["user_id"] == account["user_id"]}
+
+    def _list_sessions(self, ask, account) -> dict:
+        rows = [
+            {
+                "session_id": each["session_id"],
+                "created_ms": each["created_ms"],
+                "last_used_ms": each["created_ms"],
+                "expires_ms": each["expires_at_ms"],
+                "device": "Chromium on Linux",
+                "current": each is ask.session,
+            }
+            for each in self._sessions_of(account).values()
+        ]
+        return {"sessions": rows}
+
+    def _end_one_session(self, ask, account) -> None:
+        wanted = ask.path.rpartition("/")[2]
+        found = [key for key, each in self._sessions_of(account).items() if each["session_id"] == wanted]
+        if not found:
+            raise problem(404, "not-found")
+        self._end_session(found[0])
+
+    def _end_other_sessions(self, ask, account) -> None:
+        for key, each in self._sessions_of(account).items():
+            if each is not ask.session:
+                self._end_session(key)
+
+    def _deletion(self, account) -> dict:
+        return {"delete_after_ms": account.get("delete_after_ms")}
+
+    def _request_deletion(self, ask, account) -> dict:
+        parts = dict(zip(("challenge_id", "client_nonce", "proof"), ask.proof.split("."), strict=True))
+        self._verify(account, AuthAction.DELETE_ACCOUNT, parts, ask.body)
+        if ask.content != {"account_version": account["account_version"]}:
+            raise problem(409, "version-conflict")
+        account.setdefault("delete_after_ms", self.clock.now_ms() + WAITING_MS)
+        return self._deletion(account)
+
+    def _disclosure(self, account) -> dict:
+        row = {"id": account["user_id"], "login": account["login"], "is_active": True, "account_version": 1}
+        users = {"name": "accounts_user", "explanation": "The account.", "rows": [row | {"last": None}], "total": 1}
+        messages = {"name": "conversations_message", "explanation": "Messages, sealed.", "rows": [], "total": 0}
+        return {"tables": [users, messages]}
 
     def _put_keyring(self, account, content) -> dict:
         if content["version"] != account["keyring"]["version"] + 1:
@@ -459,6 +509,13 @@ OPEN_ROUTES = [
 ACCOUNT_ROUTES = [
     ("POST", "accounts/logout", 204, FakeServer._log_out),
     ("GET", "accounts/self", 200, lambda server, ask, _: server._active(ask.session, with_records=True)),
+    ("GET", "accounts/sessions", 200, FakeServer._list_sessions),
+    ("DELETE", "accounts/sessions", 204, FakeServer._end_other_sessions),
+    ("DELETE", "accounts/sessions/[^/]+", 204, FakeServer._end_one_session),
+    ("GET", "accounts/deletion", 200, lambda server, _ask, account: server._deletion(account)),
+    ("POST", "accounts/deletion", 200, FakeServer._request_deletion),
+    ("DELETE", "accounts/deletion", 204, lambda _server, _ask, account: account.pop("delete_after_ms", None) and None),
+    ("GET", "accounts/disclosure", 200, lambda server, _ask, account: server._disclosure(account)),
     ("GET", "keys/keyring", 200, lambda _server, _ask, account: account["keyring"]),
     ("PUT", "keys/keyring", 200, lambda server, ask, account: server._put_keyring(account, ask.content)),
     ("GET", "inference/config", 200, lambda server, _ask, _account: server.gateway.config()),

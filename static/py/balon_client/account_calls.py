@@ -7,7 +7,9 @@ from balon_client.account_session import AccountSession
 from balon_client.accounts import Begun, import_password
 from balon_client.alarms import AlarmError
 from balon_client.credentials import Credentials, OutcomeUnknownError
+from balon_client.devices import Devices
 from balon_client.errors import ClientError
+from balon_client.leaving import Leaving
 from balon_client.opening import OpenedAccount
 from balon_client.ports import PasswordBuffer, PasswordKey, Platform
 from balon_client.problems import AccountChangedError
@@ -23,6 +25,8 @@ class AccountCalls:
         self._session = session
         self._credentials = Credentials(platform, session.accounts)
         self._recovery = Recovery(platform, session.accounts)
+        self._devices = Devices(session)
+        self._leaving = Leaving(platform, session)
 
     @property
     def calls(self) -> dict[str, Callable[..., Awaitable[object]]]:
@@ -31,6 +35,13 @@ class AccountCalls:
             "change_password": self.change_password,
             "change_login": self.change_login,
             "check_kit": self.check_kit,
+            "list_sessions": self._devices.list_sessions,
+            "end_session": self._devices.end_session,
+            "end_other_sessions": self._devices.end_other_sessions,
+            "disclosure": self._devices.disclosure,
+            "deletion": self._leaving.deletion,
+            "request_deletion": self._leaving.request_deletion,
+            "cancel_deletion": self._leaving.cancel_deletion,
         }
 
     # --- Sign-in ---

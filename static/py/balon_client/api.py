@@ -6,6 +6,13 @@ from uuid import UUID
 
 from balon.protocol.encoding import encode_b64u
 from balon.protocol.types import Envelope, Signature, WrappedKey
+from balon_client.account_records import (
+    DisclosedTable,
+    SessionItem,
+    parse_deletion,
+    parse_disclosure,
+    parse_sessions,
+)
 from balon_client.errors import ProblemError
 from balon_client.ports import Http, encode_json
 from balon_client.problems import SignedOutError
@@ -26,6 +33,8 @@ from balon_client.wire import Fields
 PAGE: Final = 50
 _CSRF_CODE: Final = "csrf-refused"
 _OPEN_PATHS: Final = ("/api/v1/accounts/login", "/api/v1/accounts/prelogin", "/api/v1/accounts", "/api/v1/session")
+_SESSIONS_PATH: Final = "/api/v1/accounts/sessions"
+_DELETION_PATH: Final = "/api/v1/accounts/deletion"
 _RECOVERY_PATH: Final = "/api/v1/accounts/recovery"
 _REFUSED_PROOF: Final = "proof-refused"
 
@@ -139,6 +148,34 @@ class Api:
         """The open session with the account's sealed records."""
         answer = await self._request("GET", "/api/v1/accounts/self")
         return self._keep_token(Active.parse(answer, with_records=True))
+
+    async def sessions(self) -> list[SessionItem]:
+        """Where the account is signed in."""
+        return parse_sessions(await self._request("GET", _SESSIONS_PATH))
+
+    async def end_session(self, session_id: UUID) -> None:
+        """Ends a session of the account."""
+        await self._request("DELETE", f"{_SESSIONS_PATH}/{session_id}")
+
+    async def end_other_sessions(self) -> None:
+        """Ends every session of the account but this one."""
+        await self._request("DELETE", _SESSIONS_PATH)
+
+    async def deletion(self) -> int | None:
+        """When the account goes, if that was asked for."""
+        return parse_deletion(await self._request("GET", _DELETION_PATH), is_asked_for=False)
+
+    async def request_deletion(self, body: bytes, proof: str) -> int | None:
+        """Asks for the deletion of the account; `body` is sent exactly as the proof covers it."""
+        return parse_deletion(await self._request("POST", _DELETION_PATH, body, proof=proof), is_asked_for=True)
+
+    async def cancel_deletion(self) -> None:
+        """Keeps the account."""
+        await self._request("DELETE", _DELETION_PATH)
+
+    async def disclosure(self) -> list[DisclosedTable]:
+        """All that the operator could hand over about the account."""
+        return parse_disclosure(await self._request("GET", "/api/v1/accounts/disclosure"))
 
     async def _ensure_token(self) -> None:
         if self._http.csrf_token is None:

@@ -35,6 +35,12 @@ class OpenedAccount:
     records: AccountRecords
     keyring: KeyringContent
 
+    @property
+    def terms(self) -> Terms:
+        """What the password keys of this account are derived from: values that opened it, never an answer's."""
+        account, records = self.account, self.records
+        return Terms(account.user_id, account.login, records.kdf, records.iterations, records.salt)
+
 
 async def open_account(
     crypto: Crypto, kek: RootKey, terms: Terms, active: Active, records: AccountRecords

@@ -21,6 +21,9 @@ MAX_BYTES = 1 << 21
 MAX_ITEMS = 1000
 MAX_DEPTH: Final = 64
 """Nothing of docs/api.md is nested a tenth as deep; a few thousand brackets would overflow the stack of WebAssembly."""
+MAX_COLUMNS: Final = 100
+Scalar = str | int | bool | None
+"""A value of JSON that holds no others."""
 _STRINGS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -72,6 +75,10 @@ class Fields:
     def has(self, name: str) -> bool:
         """Whether the field is there and not null."""
         return self._values.get(name) is not None
+
+    def is_null(self, name: str) -> bool:
+        """Whether the field is there and null."""
+        return name in self._values and self._values[name] is None
 
     def text(self, name: str, *, limit: int = MAX_TEXT) -> str:
         """A string of at most `limit` characters that has a UTF-8 form."""
@@ -135,3 +142,20 @@ class Fields:
         if len(self._values) > limit:
             raise AnswerError(self._where)
         return [(name, Fields(value, self._where)) for name, value in self._values.items()]
+
+    def scalars(self) -> dict[str, Scalar]:
+        """All fields of an object that has no others but texts, integers, flags and nulls."""
+        if len(self._values) > MAX_COLUMNS:
+            raise AnswerError(self._where)
+        return {self._name(name): self._scalar(name) for name in self._values}
+
+    def _name(self, name: str) -> str:
+        return Fields({"name": name}, self._where).text("name", limit=MAX_COLUMNS)
+
+    def _scalar(self, name: str) -> Scalar:
+        value = self._values[name]
+        if value is None or type(value) is bool:
+            return value
+        if type(value) is int and -MAX_INT < value < MAX_INT:
+            return value
+        return self.text(name, limit=2 * MAX_BYTES)
