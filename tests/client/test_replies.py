@@ -507,6 +507,8 @@ async def test_a_reply_without_the_gateways_signature_over_it_is_marked(alice, a
     first, forged = replies_in(await tab.open_conversation(sent["conversation_id"]))
     assert first["mark"] is None
     assert forged["mark"]["code"] == "unconfirmed"
+    read = await tab.keys.chat._histories.of(tab.keys.chat.library.get(UUID(sent["conversation_id"])))
+    assert [message.is_confirmed for message in read.messages] == [True, True, False], "it is no part of a prompt"
 
 
 async def test_a_stream_that_is_not_sealed_by_a_member_is_passed_over(alice, other_tab, server):

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from balon.protocol.contexts import message_context
@@ -25,7 +25,10 @@ Gateways = Mapping[bytes, PublicKey]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A stored message as far as it could be opened. `payload` is None where it was refused or not understood."""
+    """A stored message as far as it could be opened. `payload` is None where it was refused or not understood.
+
+    A proof in the payload was verified: one that does not hold was taken out.
+    """
 
     position: int
     id: UUID
@@ -119,9 +122,11 @@ async def open_messages(
     holds = await _verify(crypto, [*signatures, *proofs])
     opened = []
     for index, record in enumerate(records):
-        genuine = plaintexts[index] is not None and holds[index]
+        genuine, confirmed = plaintexts[index] is not None and holds[index], holds[len(records) + index]
         payload = payloads[index] if genuine else None
-        mark = _mark_of(payload, genuine=genuine, confirmed=holds[len(records) + index])
+        mark = _mark_of(payload, genuine=genuine, confirmed=confirmed)
+        if payload is not None and not confirmed:
+            payload = replace(payload, reply=None)
         message = Message(record.position, record.message_id, record.sender_id, record.created_ms, payload, mark)
         opened.append((link_of(record, genuine=genuine), message))
     return opened
