@@ -14,6 +14,7 @@ from balon_client.errors import ProblemError
 from balon_client.messages import Draft
 from balon_client.payloads import Payload, ReplyProof
 from inference.identity import Identity
+from tests.client.conftest import ALICE
 from tests.client.doubles.platform import settle
 from tests.client.lies import changed, flip
 from tests.client.tab import password, refused
@@ -397,12 +398,21 @@ async def test_another_gateway_than_the_pinned_one_gets_nothing(alice, server, a
     assert await refused(tab.models()) == "gateway-changed"
 
 
-async def test_a_gateway_is_pinned_for_good_before_anything_is_sealed_to_it(alice, server):
-    def fail(_answer):
-        raise ProblemError(503, "unavailable")
+@pytest.mark.parametrize(
+    ("status", "code", "told"),
+    [(503, "unavailable", "unavailable"), (409, "version-conflict", "server-answer-refused")],
+)
+async def test_a_gateway_is_pinned_for_good_before_anything_is_sealed_to_it(alice, server, status, code, told):
+    account = server.account_of(ALICE)
+    before = dict(account["keyring"])
 
-    server.lie("PUT", ".*/keys/keyring", fail)
-    await refuses_everything(alice, server, "unavailable")
+    def keep_none(_answer):
+        account["keyring"] = before
+        raise ProblemError(status, code)
+
+    server.lie("PUT", ".*/keys/keyring", keep_none)
+    for _ in range(2):
+        await refuses_everything(alice, server, told)
 
 
 async def test_a_gateway_that_changes_within_the_hour_gets_nothing_after_an_unknown_key(alice, server):

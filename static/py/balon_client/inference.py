@@ -171,7 +171,7 @@ class Gateway:
         if not self._keyring.content.gateways:
             self._is_first_use = FIXED_GATEWAY_ID is None
             self._keyring.change(pin_gateway(PinnedGateway(config.identity, gateway_id, now)))
-            await self._keyring.save()
+        await self._keyring.save()  # Also a pin that could not be saved when it was made.
         if self._keyring.content.gateways[-1].gateway_id != gateway_id:
             raise GatewayChangedError
 

@@ -9,7 +9,7 @@ from balon.protocol.contexts import keyring_context
 from balon.protocol.encoding import encode_b64u
 from balon.protocol.envelope import Kind
 from balon_client.account import Account
-from balon_client.alarms import AlarmError, KeyringError, KeyringRollbackError
+from balon_client.alarms import AlarmError, AnswerError, KeyringError, KeyringRollbackError
 from balon_client.api import Api
 from balon_client.errors import ClientError, DecryptionError, ProblemError
 from balon_client.keyring_model import Change, KeyringContent, parse_keyring
@@ -97,6 +97,7 @@ class Keyring:
             ProblemError: The server refuses; what waits is kept.
             KeyringError: The keyring that came back does not open.
             KeyringRollbackError: It is older than this one.
+            AnswerError: The server takes none, and names no newer one that would come first; what waits is kept.
         """
         async with self._platform.tabs.lock(LOCK), self._lock:
             for _ in range(_ATTEMPTS):
@@ -104,6 +105,8 @@ class Keyring:
                     return
                 if not await self._put():
                     await self._refresh()
+            if self._pending:
+                raise AnswerError("keyring.version")
 
     async def _put(self) -> bool:
         waiting = list(self._pending)
