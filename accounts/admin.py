@@ -19,6 +19,7 @@ from rest_framework.exceptions import Throttled
 from accounts.decoys import hash_login
 from accounts.models import DeletionRequest, RecoveryRecord, SignInRecord, SignInSession, User
 from accounts.operators import END_SESSIONS, REINSTATE, SUSPEND, Measure, take_measure
+from accounts.proved import address_of
 from accounts.throttles import Limit, count_attempt
 from keystore.admin import MetadataAdmin
 from keystore.models import Membership
@@ -32,7 +33,7 @@ class OperatorLoginForm(AdminAuthenticationForm):
     def clean(self) -> dict[str, Any]:
         """Counts the attempt first."""
         request = self.request
-        address = str(request.META.get("REMOTE_ADDR") or "unknown") if request else "unknown"
+        address = address_of(request) if request else "unknown"
         try:
             count_attempt("operator", address.encode(), Limit(*settings.BALON_LIMIT_ADDRESS))
             login_tag = hash_login(str(self.cleaned_data.get("username", "")))

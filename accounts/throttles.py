@@ -3,6 +3,7 @@
 import hashlib
 import time
 from dataclasses import dataclass
+from ipaddress import IPv6Network, ip_address
 
 from django.core.cache import cache
 from rest_framework.exceptions import Throttled
@@ -14,6 +15,23 @@ class Limit:
 
     count: int
     window_s: int
+
+
+def place_of_address(address: str) -> str:
+    """What counts as one place: an IPv4 address, or the 64-bit network of an IPv6 one.
+
+    Whoever has one IPv6 address has the other 2^64 of its network too (RFC 6177).
+
+    Args:
+        address: As the server gives it; whatever is none is its own place.
+    """
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return str(parsed)
+    return str(parsed.ipv4_mapped or IPv6Network((int(parsed) >> 64 << 64, 64)))
 
 
 def count_attempt(scope: str, identity: bytes, limit: Limit) -> None:

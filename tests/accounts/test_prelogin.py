@@ -156,3 +156,17 @@ def test_throttles_an_address(settings: Any):
     answers = [here.post("accounts/prelogin", {"login": "nobody@example.org"}) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert elsewhere.post("accounts/prelogin", {"login": "nobody@example.org"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "same", "other"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::7", "2001:db8:1:3::1"),
+        ("::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2"),
+    ],
+)
+def test_throttles_all_addresses_that_one_subscriber_has(settings: Any, address: str, same: str, other: str):
+    settings.BALON_LIMIT_ADDRESS = (1, 300)
+    browsers = [Browser(address=each) for each in (address, same, other)]
+    answers = [browser.post("accounts/prelogin", {"login": "nobody@example.org"}) for browser in browsers]
+    assert [answer.status_code for answer in answers] == [200, 429, 200]
