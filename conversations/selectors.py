@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from conversations.errors import ForbiddenError, NotFoundError
 from conversations.models import Conversation, Message, Meta, Stream
@@ -27,6 +27,9 @@ MESSAGE_COLUMNS = (
     "envelope",
     "signature",
 )
+_ENVELOPE = MESSAGE_COLUMNS.index("envelope")
+MAX_PAGE_BYTES = 1 << 22
+_CHUNK = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,8 @@ def list_messages(
 ) -> MessagePage:
     """A page of messages by position, in one query: after a position, or before one, or the newest.
 
+    Large messages make it shorter than `limit`; `more` says so.
+
     Raises:
         NotFoundError: The requester is a stranger to the conversation.
     """
@@ -143,12 +148,27 @@ def list_messages(
         raise NotFoundError
     rows = Message.objects.filter(conversation_id=conversation_id).values_list(*MESSAGE_COLUMNS)
     if after is not None:
-        found = list(rows.filter(position__gt=after).order_by("position")[: limit + 1])
-        return MessagePage(rows=found[:limit], more=len(found) > limit, conversation=conversation)
+        found, more = _take_page(rows.filter(position__gt=after).order_by("position"), limit)
+        return MessagePage(rows=found, more=more, conversation=conversation)
     if before is not None:
         rows = rows.filter(position__lt=before)
-    found = list(rows.order_by("-position")[: limit + 1])
-    return MessagePage(rows=found[:limit][::-1], more=len(found) > limit, conversation=conversation)
+    found, more = _take_page(rows.order_by("-position"), limit)
+    return MessagePage(rows=found[::-1], more=more, conversation=conversation)
+
+
+def _take_page(rows: QuerySet[Message, tuple[Any, ...]], limit: int) -> tuple[list[tuple[Any, ...]], bool]:
+    """The first rows, and whether there are more: at most `limit`, `MAX_PAGE_BYTES` of envelopes, but always one.
+
+    They are read a few at a time, so that a page of the largest messages does not fill the memory.
+    """
+    page: list[tuple[Any, ...]] = []
+    room = MAX_PAGE_BYTES
+    for row in rows[: limit + 1].iterator(chunk_size=_CHUNK):
+        room -= len(row[_ENVELOPE])
+        if len(page) == limit or (page and room < 0):
+            return page, True
+        page.append(row)
+    return page, False
 
 
 def list_streams(*, requester_id: UUID, conversation_id: UUID) -> list[Stream]:

@@ -9,6 +9,7 @@ from django.db import connections
 
 from balon.protocol.encoding import decode_b64u, encode_b64u
 from balon.protocol.envelope import Kind
+from conversations import selectors
 from conversations.models import Conversation, Message, Stream
 from tests.browsers import Browser
 from tests.keys import Keys, envelope, uuid7
@@ -221,6 +222,30 @@ class TestPages:
     )  # fmt: skip
     def test_refuses_the_query(self, alice: Browser, thread: str, query: dict[str, Any]):
         assert code(alice.get(thread, **query)) == (400, "invalid")
+
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ({}, ([6, 7], True)),
+            ({"before": 6}, ([4, 5], True)),
+            ({"before": 3}, ([1, 2], False)),
+            ({"after": 4}, ([5, 6], True)),
+            ({"after": 5}, ([6, 7], False)),
+            ({"limit": 1}, ([7], True)),
+        ],
+    )
+    def test_large_messages_make_a_page_short(
+        self, alice: Browser, thread: str, monkeypatch: pytest.MonkeyPatch, query: dict[str, int], expected: Any
+    ):
+        size = len(Message.objects.earliest("position").envelope)
+        monkeypatch.setattr(selectors, "MAX_PAGE_BYTES", 2 * size)
+        content = alice.get(thread, **query).json()
+        assert ([message["position"] for message in content["messages"]], content["more"]) == expected
+
+    def test_a_message_larger_than_a_page_comes_alone(self, alice: Browser, thread: str, monkeypatch: Any):
+        monkeypatch.setattr(selectors, "MAX_PAGE_BYTES", 1)
+        content = alice.get(thread, after=2).json()
+        assert ([message["position"] for message in content["messages"]], content["more"]) == ([3], True)
 
     def test_takes_as_many_queries_for_many_as_for_one(
         self, alice: Browser, thread: str, django_assert_num_queries: Any
