@@ -53,10 +53,16 @@ class RedisFrameLog:
         """Begins an empty log. Nothing is stored but the lease until the first frame comes."""
         await self._redis.delete(_frames_key(stream_id))
         self._written[stream_id] = 0
-        await self.touch(stream_id)
+        await self._renew_lease(stream_id)
 
     async def touch(self, stream_id: UUID) -> None:
-        """Renews the writer's lease."""
+        """Renews the writer's lease. Where Redis is away for a moment, the next call does."""
+        try:
+            await self._renew_lease(stream_id)
+        except RedisError as error:
+            logger.warning("frame-log-unreachable", error=type(error).__name__)
+
+    async def _renew_lease(self, stream_id: UUID) -> None:
         await self._redis.set(_lease_key(stream_id), b"1", ex=_LEASE_S)
 
     async def append(self, stream_id: UUID, frames: Sequence[bytes]) -> None:
