@@ -29,6 +29,7 @@ from balon_client.ports import (
     encode_json,
 )
 from balon_client.problems import LoginNameError, LoginTakenError, PasswordSizeError, SignInRefusedError
+from balon_client.proofs import Challenge, Claim, sign_proof
 from balon_client.records import AccountRecords, Active, Prelogin, Signed
 
 _NONCE_SIZE: Final = 32
@@ -197,24 +198,11 @@ class Accounts:
     async def _post_account(self, terms: AccountTerms, login_key: SigningKey, body: bytes) -> Active:
         """Signs T over a fresh challenge and the body's hash, with the account's own values (section 5)."""
         prelogin = await self._api.prelogin(terms.login)
-        nonce = self._platform.random.generate_bytes(_NONCE_SIZE)
-        transcript = AuthTranscript(
-            action=AuthAction.SIGN_UP,
-            origin=self._platform.origin,
-            login=terms.login,
-            user_id=terms.user_id,
-            challenge_id=prelogin.challenge_id,
-            challenge=prelogin.challenge,
-            client_nonce=nonce,
-            kdf=terms.kdf,
-            iterations=terms.iterations,
-            salt=terms.salt,
-            body=body,
-        )
-        proof = await self._platform.crypto.sign(login_key, transcript.serialize())
-        header = f"{prelogin.challenge_id}.{encode_b64u(nonce)}.{encode_b64u(proof)}"
+        claim = Claim(AuthAction.SIGN_UP, terms_of(terms))
+        challenge = Challenge(prelogin.challenge_id, prelogin.challenge)
+        proof = await sign_proof(self._platform, login_key, claim, challenge, body)
         try:
-            return await self._api.sign_up(body, header)
+            return await self._api.sign_up(body, proof)
         except ProblemError as error:
             raise (LoginTakenError() if error.problem_code == LoginTakenError.code else error) from None
 
