@@ -10,7 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
-POSTGRES_BINARIES = Path(os.environ.get("BALON_POSTGRES_BIN", "/usr/lib/postgresql/15/bin"))
+POSTGRES_VERSIONS = Path("/usr/lib/postgresql")
+"""Where Debian keeps PostgreSQL's programs: a folder for each version, off the path."""
 START_TIMEOUT_S = 30
 
 
@@ -31,28 +32,32 @@ def wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
     raise RuntimeError(f"Nothing listens on port {port}.")
 
 
-def start_redis() -> str:
-    """Starts a Redis that keeps nothing on disk.
+def start_redis(log_of_writes: Path | None = None) -> str:
+    """Starts a Redis that keeps nothing on disk, or in a given folder a log of every write.
 
     Returns:
         Its URL.
     """
     port = free_port()
-    folder = _make_folder("redis")
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    folder = log_of_writes or _make_folder("redis")
+    keeping = "yes" if log_of_writes else "no"
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", keeping]
     process = subprocess.Popen([*command, "--dir", str(folder)], stdout=subprocess.DEVNULL)
     atexit.register(_end, process, folder)
     wait_for_port(port, process)
     return f"redis://127.0.0.1:{port}/0"
 
 
-def start_postgres() -> str:
+def start_postgres(folder: Path | None = None) -> str:
     """Makes and starts a PostgreSQL cluster that does not wait for the disk. Not as root: PostgreSQL refuses that.
+
+    Args:
+        folder: Where its files go; one of its own unless given.
 
     Returns:
         The URL of its database.
     """
-    port, folder = free_port(), _make_folder("postgres")
+    port, folder = free_port(), folder or _make_folder("postgres")
     as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
     if as_user:
         shutil.chown(folder, "postgres", "postgres")
@@ -79,7 +84,13 @@ def _wait_until_ready(port: int) -> None:
 
 
 def _postgres(program: str) -> str:
-    return str(POSTGRES_BINARIES / program)
+    newest = max(POSTGRES_VERSIONS.iterdir(), key=lambda folder: float(folder.name))
+    return str(newest / "bin" / program)
+
+
+def dump_postgres(url: str) -> bytes:
+    """Everything in a database, as SQL."""
+    return subprocess.run([_postgres("pg_dump"), url], check=True, capture_output=True).stdout
 
 
 def _make_folder(name: str) -> Path:

@@ -6,15 +6,18 @@ The test first proves that it would find one, then looks for each secret in ever
 import base64
 import json
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.person import Person
-from tests.fakes.openai_server import FakeOpenAIServer, Script
+from tests.fakes.openai_server import MODEL, FakeOpenAIServer, Script
+from tests.servers import dump_postgres, free_port, start_postgres, start_redis
+from tests.stack.fixtures import Watch
 from tests.stack.installation import ROOT, Installation
 from tests.stack.wiretap import Wiretap
 
@@ -65,6 +68,12 @@ def installation_after_use(
     alice: Person, installation: Installation, wiretap: Wiretap, upstream: FakeOpenAIServer
 ) -> Installation:
     """An installation in which Alice used every path, with a secret in each."""
+    use_every_path(alice, upstream)
+    return installation
+
+
+def use_every_path(alice: Person, upstream: FakeOpenAIServer) -> None:
+    """Asks, renames, reloads, signs out and in."""
     upstream.script = Script(chunks=("Here: ", REPLY, "."))
     alice.send(f"Remember {PROMPT} please.")
     alice.expect_reply(REPLY)
@@ -79,7 +88,6 @@ def installation_after_use(
     alice.wait_for_core()
     alice.sign_in()
     expect(alice.message_box).to_be_visible()
-    return installation
 
 
 @pytest.fixture
@@ -129,3 +137,32 @@ def test_an_sqlite_dump_holds_no_plaintext(installation_after_use: Installation)
     assert b"INSERT INTO" in dump
     for secret in (PROMPT, REPLY, TITLE, PASSWORD):
         assert places_of(secret, {"dump": dump}) == []
+
+
+def test_postgresql_and_redis_hold_no_plaintext(
+    browser: Browser, watch: Watch, upstream: FakeOpenAIServer, tmp_path: Path
+) -> None:
+    with tempfile.TemporaryDirectory() as outside:  # The user postgres must be able to reach it.
+        Path(outside).chmod(0o755)
+        redis, postgres = Path(outside, "redis"), Path(outside, "postgres")
+        redis.mkdir()
+        postgres.mkdir()
+        services = {"REDIS_URL": start_redis(redis), "DATABASE_URL": start_postgres(postgres)}
+        port = free_port()
+        model = {"BALON_UPSTREAM_URL": upstream.url, "BALON_UPSTREAM_MODELS": MODEL, "BALON_UPSTREAM_API_KEY": "key"}
+        installation = Installation(tmp_path / "var", f"http://localhost:{port}", {**services, **model}, port=port)
+        try:
+            installation.start()
+            with browser.new_context(base_url=installation.origin) as profile:
+                watch.follow(profile)
+                alice = Person(profile.new_page(), password=PASSWORD)
+                alice.sign_up()
+                use_every_path(alice, upstream)
+            files = {str(path): path.read_bytes() for path in Path(outside).rglob("*") if path.is_file()}
+            files["dump"] = dump_postgres(services["DATABASE_URL"])
+        finally:
+            installation.close()
+    assert places_of(alice.login, {"dump": files["dump"]}), "what the server does know is in the dump"
+    assert any(b"XADD" in content for path, content in files.items() if "redis" in path), "frames were in Redis"
+    for secret in (PROMPT, REPLY, TITLE, PASSWORD):
+        assert places_of(secret, files) == []
