@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.proxy import Proxy, ProxyType
 from selenium.webdriver.remote.client_config import ClientConfig
 from selenium.webdriver.remote.remote_connection import RemoteConnection
+from urllib3.exceptions import ReadTimeoutError
 
 from tests.engines.engine import Engine, asynchronous, end, unpack
 from tests.stack.installation import free_port, wait_for
 
 SCRIPT_TIMEOUT_S = 30
+START_TIMEOUT_S = 60
+ATTEMPTS = 3
 MINI_BROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser"
 # Under automation MiniBrowser prints no console, so each script first sees to it that the page collects what goes wrong in
 # it. What workers say, `test_webkit_console.py` reads from a MiniBrowser without automation.
@@ -35,7 +39,7 @@ class Screen:
     """A virtual screen, and the programs that show themselves on it, in a home of their own."""
 
     def __init__(self, home: Path) -> None:
-        (home / ".config").mkdir(parents=True)
+        (home / ".config").mkdir(parents=True, exist_ok=True)
         (home / ".config" / "user-dirs.dirs").write_text('XDG_DOWNLOAD_DIR="$HOME/Downloads"\n')
         self._log = home / "webkit.log"
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -89,13 +93,23 @@ class WebKit(Engine):
         self.downloads = folder / "Downloads"
         self.downloads.mkdir(parents=True)
         self._problems: list[str] = []
-        self._screen = Screen(folder)
-        try:
-            self._start()
-            self._driver = self._connect(proxy_port)
-        except BaseException:
-            self._screen.close()
-            raise
+        self._driver = self._begin(folder, proxy_port)
+
+    def _begin(self, folder: Path, proxy_port: int) -> webdriver.Remote:
+        """Begins a session. Now and then the driver starts no browser and never says so: then all begins again."""
+        for attempt in range(ATTEMPTS):
+            self._screen = Screen(folder)
+            try:
+                self._start()
+                return self._connect(proxy_port)
+            except (ReadTimeoutError, WebDriverException):
+                self._screen.close()
+                if attempt == ATTEMPTS - 1:
+                    raise
+            except BaseException:
+                self._screen.close()
+                raise
+        raise AssertionError
 
     def _start(self) -> None:
         self._port = free_port()
@@ -108,7 +122,7 @@ class WebKit(Engine):
         options.add_argument("--automation")
         options.proxy = proxy(proxy_port)
         url = f"http://127.0.0.1:{self._port}"
-        direct = ClientConfig(url, proxy=Proxy({"proxyType": ProxyType.DIRECT}))
+        direct = ClientConfig(url, proxy=Proxy({"proxyType": ProxyType.DIRECT}), timeout=START_TIMEOUT_S)
         driver = webdriver.Remote(RemoteConnection(client_config=direct), options=options)
         driver.set_script_timeout(SCRIPT_TIMEOUT_S)
         return driver

@@ -67,6 +67,7 @@ def test_the_chat_is_in_order_and_shows_where_the_focus_is(open_page: OpenPage) 
 
 def test_a_whole_conversation_without_a_mouse(open_page: OpenPage) -> None:
     page = open_page()
+    expect(page.get_by_role("textbox", name="Login name")).to_be_focused()
     page.keyboard.type("alice")
     page.keyboard.press("Tab")
     page.keyboard.type("umbrella-cobalt-thirteen")
