@@ -105,6 +105,12 @@ def test_starts_under_the_policy_without_a_word_in_the_console(browser: Browser,
     runtime.page.close()
 
 
+def test_the_trimmed_library_packs_archives(started: Runtime) -> None:
+    packed = started.call("archive")
+    assert packed["read"] == {"größe/текст.md": 4000, "piece by piece.json": 2}
+    assert packed["size"] < 500
+
+
 def test_requests_nothing_from_elsewhere(started: Runtime) -> None:
     assert any(url.endswith(".wasm") for url in started.requests), "the worker's requests are not captured"
     assert {urlsplit(url).netloc for url in started.requests if not url.startswith("blob:")} == {

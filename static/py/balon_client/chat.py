@@ -7,6 +7,7 @@ from uuid import UUID
 from balon_client.arguments import parse_id
 from balon_client.chat_parts import ChatParts
 from balon_client.conversations import Conversation
+from balon_client.exporting import Exporter
 from balon_client.histories import Histories
 from balon_client.history import History
 from balon_client.inference import Gateway
@@ -34,6 +35,7 @@ CHAT_CALLS: Final = (
     "delete_conversation",
     "safety",
     "models",
+    "export_everything",
 )
 """The calls that need the keys."""
 
@@ -65,6 +67,7 @@ class Chat:
         )
         self._chat = chat
         self._reader, self._writer, self._namer = Reader(chat), Writer(chat), Namer(chat)
+        self._exporter = Exporter(chat)
 
     def _desk(self, send: Callable[[dict[str, Any]], Awaitable[bool]]) -> Desk:
         return Desk(
@@ -92,6 +95,7 @@ class Chat:
             "delete_conversation": self.delete_conversation,
             "safety": self.safety,
             "models": self._chat.gateway.describe,
+            "export_everything": self._exporter.export_everything,
         }
 
     async def older_conversations(self) -> dict[str, bool]:
@@ -141,6 +145,10 @@ class Chat:
         self._histories.forget(conversation_id)
         self._writer.forget(conversation_id)
         self._screen.forget(conversation_id)
+
+    def end_export(self) -> None:
+        """Cuts off an export: what it collected in clear goes nowhere."""
+        self._exporter.end()
 
     def close(self) -> None:
         """Drops everything; what is not saved yet is resumed by the next session."""

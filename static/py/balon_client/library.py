@@ -41,14 +41,28 @@ class Library:
         """A known conversation."""
         return self._conversations.get(conversation_id)
 
+    @property
+    def newest_first(self) -> list[Conversation]:
+        """All known conversations, newest activity first."""
+        return sorted(self._conversations.values(), key=lambda each: (-each.updated_ms, each.id.int))
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are pages that were not fetched yet."""
+        return self._next is not None
+
+    @property
+    def refused(self) -> frozenset[UUID]:
+        """What the server made up: conversations that nobody here ever saw and that do not hold."""
+        return frozenset(self._refused)
+
     def items(self) -> list[dict[str, Any]]:
         """The list for the page, newest activity first."""
-        newest_first = sorted(self._conversations.values(), key=lambda each: (-each.updated_ms, each.id.int))
-        return [conversation_item(conversation) for conversation in newest_first]
+        return [conversation_item(conversation) for conversation in self.newest_first]
 
     def publish(self) -> None:
         """Tells the page the whole list."""
-        self._events.publish("conversations", conversations=self.items(), more=self._next is not None)
+        self._events.publish("conversations", conversations=self.items(), more=self.has_more)
 
     async def refresh(self) -> None:
         """Fetches the newest page; those that are gone from it are removed. Callers at the same time share it."""

@@ -15,19 +15,24 @@ PLAINTEXT_PLACES: Final = (
 )
 
 
+def describe_members(conversation: Conversation, account: Account) -> list[dict[str, Any]]:
+    """Who is in a conversation; nobody that could be named where the roster was refused."""
+    members = conversation.roster.members.values() if conversation.roster else ()
+    return [
+        {
+            "user_id": str(member.user_id),
+            "name": account.login if member.user_id == account.user_id else str(member.user_id),
+            "you": member.user_id == account.user_id,
+            "role": str(member.role),
+        }
+        for member in members
+    ]
+
+
 def describe_safety(conversation: Conversation, account: Account, gateway: Gateway) -> dict[str, Any]:
     """The value of the call `safety`."""
-    members = conversation.roster.members.values() if conversation.roster else ()
     return {
-        "members": [
-            {
-                "user_id": str(member.user_id),
-                "name": account.login if member.user_id == account.user_id else str(member.user_id),
-                "you": member.user_id == account.user_id,
-                "role": str(member.role),
-            }
-            for member in members
-        ],
+        "members": describe_members(conversation, account),
         "epoch": conversation.epoch,
         "gateway": {"fingerprint": gateway.pinned()["fingerprint"]},
         "plaintext_places": list(PLAINTEXT_PLACES),

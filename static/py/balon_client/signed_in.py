@@ -30,8 +30,9 @@ class SignedIn:
         self.idle.start(self.session_id)
 
     def silence(self) -> None:
-        """Tells the page nothing more."""
+        """Tells the page nothing more, and hands out no text."""
         self.parts.events.close()
+        self.chat.end_export()
 
     async def flush(self) -> None:
         """Saves what the keyring has not saved yet, within reason."""

@@ -10,6 +10,7 @@ import datetime as dt
 import enum
 import hashlib
 import hmac
+import io
 import json
 import logging
 import secrets
@@ -20,6 +21,7 @@ import typing
 import unicodedata
 import urllib.parse
 import uuid
+import zipfile
 
 import js
 from pyodide.ffi import JsException, to_js
@@ -88,6 +90,19 @@ async def facts():
     }
 
 
+async def archive():
+    """Packs an archive as the export does."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
+        packed.writestr("größe/текст.md", "text" * 1000, zipfile.ZIP_DEFLATED)
+        info = zipfile.ZipInfo("piece by piece.json", (2026, 1, 2, 3, 4, 6))
+        info.compress_type = zipfile.ZIP_DEFLATED
+        with packed.open(info, "w") as member:
+            member.write(b"{}")
+    with zipfile.ZipFile(buffer) as packed:
+        return {"read": {name: len(packed.read(name)) for name in packed.namelist()}, "size": len(buffer.getvalue())}
+
+
 async def try_eval():
     try:
         js.Function.new("return 1")()
@@ -96,5 +111,6 @@ async def try_eval():
     return "allowed"
 
 
-CALLS = [echo, describe, byte_sum, double, plain_bytes, refuse, stumble, slow, announce, next_events, facts, try_eval]
+CALLS = [echo, describe, byte_sum, double, plain_bytes, refuse, stumble, slow, announce, next_events]
+CALLS += [facts, archive, try_eval]
 EXPORTS = {call.__name__: call for call in CALLS}

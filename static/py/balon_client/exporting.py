@@ -1,0 +1,201 @@
+"""Everything that a person can read, collected and verified as always, as one archive (docs/worker.md)."""
+
+import asyncio
+from typing import Any, Final
+from uuid import UUID
+
+from balon.protocol.encoding import encode_b64u
+from balon_client.alarms import AlarmError, AnswerError
+from balon_client.chat_parts import ChatParts
+from balon_client.conversations import Conversation
+from balon_client.errors import ClientError, ProblemError
+from balon_client.export_archive import ExportArchive
+from balon_client.history import LARGE_PAGE, History
+from balon_client.keyring_model import KeyringContent
+from balon_client.messages import Message
+from balon_client.safety import describe_members
+from balon_client.views import View, message_view
+
+FORMAT: Final = "balon-export"
+VERSION: Final = 1
+_TELL_MS: Final = 100
+_GONE: Final = 404
+
+
+class ExportEndedError(ClientError):
+    """The session was locked or ended before an export was complete."""
+
+    code = "export-ended"
+    title = "The export was ended."
+    detail = "Balon was locked or signed out before it was complete. Nothing of it was kept."
+
+
+class Exporter:
+    """Makes one export at a time; who asks meanwhile gets the same one. `end` cuts it off."""
+
+    def __init__(self, chat: ChatParts) -> None:
+        self._parts = chat.parts
+        self._library = chat.library
+        self._histories = chat.histories
+        self._screen = chat.screen
+        self._task: asyncio.Task[bytes] | None = None
+        self._is_ended = False
+        self._told_ms: int | None = None
+
+    async def export_everything(self) -> bytes:
+        """Collects all conversations with all messages.
+
+        Returns:
+            A ZIP archive, in clear.
+
+        Raises:
+            ExportEndedError: It was cut off.
+            AnswerError: The list of conversations has no end.
+            NetworkError: The server cannot be reached.
+        """
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._export())
+            self._task.add_done_callback(self._forget)
+        try:
+            archive = await asyncio.shield(self._task)
+        except asyncio.CancelledError:
+            if not self._is_ended:
+                raise
+            raise ExportEndedError from None
+        if self._is_ended:
+            raise ExportEndedError
+        return archive
+
+    def _forget(self, _task: "asyncio.Task[bytes]") -> None:
+        self._task = None
+
+    def end(self) -> None:
+        """Cuts off what goes on: nothing in clear leaves after this."""
+        self._is_ended = True
+        if self._task is not None:
+            self._task.cancel()
+
+    # --- Collecting ---
+
+    async def _export(self) -> bytes:
+        self._parts.keyring.verify_current()
+        self._told_ms = None
+        seen = set(self._parts.keyring.content.conversations)
+        await self._read_list()
+        with ExportArchive(self._parts.now_ms()) as archive:
+            given = await self._fill(archive)
+            # What is missing since the person deleted it meanwhile is in only one of the keyrings.
+            not_given = seen & set(self._parts.keyring.content.conversations) - given
+            return archive.finish(self._head(not_given))
+
+    async def _fill(self, archive: ExportArchive) -> set[UUID]:
+        """Adds every conversation that the server gives; gives their ids."""
+        conversations = self._library.newest_first
+        given: set[UUID] = set()
+        for done, conversation in enumerate(conversations):
+            self._tell(done, len(conversations))
+            if (messages := await self._read(conversation)) is not None:
+                given.add(conversation.id)
+                archive.add(self._view(conversation, messages))
+        self._tell(len(conversations), len(conversations))
+        return given
+
+    async def _read_list(self) -> None:
+        """Reads the list to its end, then its top again: what was written to meanwhile has moved there."""
+        await self._library.refresh()
+        more, known = self._library.has_more, -1
+        while more:
+            if known == len(self._library.newest_first):
+                raise AnswerError("conversations.next")
+            known = len(self._library.newest_first)
+            self._tell(0, known)
+            more = await self._library.load_older()
+        await self._library.refresh()
+
+    async def _read(self, conversation: Conversation) -> list[Message] | None:
+        """All messages that can be had; None where the conversation is gone. What does not hold is an alarm of it."""
+        history: History | None = None
+        try:
+            if conversation.roster is not None:
+                history = await self._histories.load(conversation)
+                while history.has_more:
+                    await history.load_older(LARGE_PAGE)
+        except AlarmError as alarm:
+            conversation.add_alarm(alarm)
+        except ProblemError as error:
+            if error.status != _GONE:
+                raise
+            return None
+        self._screen.report(conversation)
+        return history.messages if history else []
+
+    def _tell(self, done: int, total: int) -> None:
+        """Tells the page how far it is, at most ten times a second; the end is told by the call itself."""
+        now_ms = self._parts.now_ms()
+        if self._told_ms is None or not 0 <= now_ms - self._told_ms < _TELL_MS:
+            self._told_ms = now_ms
+            self._parts.events.publish("progress", task="export", done=done, total=total)
+
+    # --- Views ---
+
+    def _view(self, conversation: Conversation, messages: list[Message]) -> View:
+        account = self._parts.account
+        own = (account.user_id, account.login)
+        return {
+            "id": str(conversation.id),
+            "title": conversation.title,
+            "created_ms": conversation.created_ms,
+            "updated_ms": conversation.updated_ms,
+            "epoch": conversation.epoch,
+            "members": describe_members(conversation, account),
+            "alarms": [alarm.problem for alarm in conversation.alarms.values()],
+            "messages": [_message_view(message, own) for message in messages],
+        }
+
+    def _head(self, not_given: set[UUID]) -> View:
+        account, content = self._parts.account, self._parts.keyring.content
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "exported_ms": self._parts.now_ms(),
+            "account": {"user_id": str(account.user_id), "login": account.login},
+            **_trust_view(content),
+            "not_given": sorted(map(str, not_given)),
+            "refused": sorted(map(str, self._library.refused)),
+        }
+
+
+def _message_view(message: Message, own: tuple[UUID, str]) -> View:
+    view, payload = message_view(message, own), message.payload
+    return {
+        "id": view["id"],
+        "position": message.position,
+        "author": view["author"],
+        "role": payload.role if payload else None,
+        "created_ms": view["created_ms"],
+        "text": view["text"],
+        "model": view["model"],
+        "finish": view["finish"],
+        "parent": str(payload.parent) if payload and payload.parent else None,
+        "gateway_signature": payload.reply.to_json() if payload and payload.reply else None,
+        "mark": view["mark"],
+    }
+
+
+def _trust_view(content: KeyringContent) -> dict[str, Any]:
+    """Settings and pins: public keys of others, as they were accepted."""
+    return {
+        "settings": {"idle_minutes": content.settings.idle_minutes, "model": content.settings.model},
+        "contacts": [
+            {
+                "user_id": str(user_id),
+                "idk_pub": encode_b64u(contact.idk_pub),
+                "first_seen_ms": contact.first_seen_ms,
+                "verified_ms": contact.verified_ms,
+            }
+            for user_id, contact in content.contacts.items()
+        ],
+        "gateways": [
+            {"identity": encode_b64u(gateway.identity), "pinned_ms": gateway.pinned_ms} for gateway in content.gateways
+        ],
+    }
