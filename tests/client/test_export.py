@@ -15,7 +15,7 @@ from balon.protocol.encoding import encode_b64u
 from balon_client.errors import NetworkError, ProblemError
 from balon_client.export_archive import ExportArchive
 from balon_client.export_text import FileNames, inline, quote, slugify
-from balon_client.keyring_model import Contact
+from balon_client.keyring_model import Contact, forget_conversation
 from tests.client.conftest import ALICE
 from tests.client.doubles.platform import settle
 from tests.client.lies import changed, flip
@@ -260,7 +260,7 @@ def test_a_slug_is_cut_at_a_character():
 
 def test_a_message_cannot_pass_for_another_one():
     forged = "Yes.\n\n## Assistant, 2026-01-01\r> quoted\u2028# Title\x0bend\x1b[2J"
-    assert all(line.startswith(">") for line in quote(forged).split("\n"))
+    assert all(line.startswith(">") for line in quote(forged).splitlines())
     assert "\x1b" not in quote(forged)
     assert quote("") == ">"
     assert inline("a\n# b <i> \x07[c](d)") == "a \\# b \\<i\\> \\[c\\](d)"
@@ -355,6 +355,20 @@ async def test_a_conversation_that_one_deleted_is_not_missed(alice):
     assert told.json["not_given"] == told.json["conversations"] == []
 
 
+async def test_a_conversation_that_one_deletes_meanwhile_is_not_missed(alice, alices_browser, server):
+    conversation_id = await talk(alice, "First")
+    await alice.close()
+    tab = await fresh(alices_browser)
+
+    def delete(_answer):
+        tab.keys.parts.keyring.change(forget_conversation(uuid.UUID(conversation_id)))
+        raise ProblemError(404, "not-found")
+
+    server.lie("GET", MESSAGES, delete)
+    told = await export(tab)
+    assert told.json["not_given"] == told.json["conversations"] == []
+
+
 async def test_a_list_without_end_is_refused(alice, server):
     await talk(alice, "First")
     server.lie("GET", LIST, changed("next", "0"))
@@ -425,7 +439,7 @@ async def test_locking_and_signing_out_cut_it_off(alice, server, leave):
     assert not going.done()
     leaving = asyncio.ensure_future(getattr(alice, leave)())
     await settle()
-    assert await refused(going) == "export-ended"
+    assert await refused(asyncio.wait_for(going, 5)) == "export-ended"
     server.gate.set()
     await leaving
 
