@@ -164,6 +164,12 @@ class Person:
         self.choose_in_account_menu("Settings")
         expect(self.page.get_by_role("heading", name="Settings", exact=True)).to_be_visible()
 
+    def end_all_others(self) -> None:
+        """Ends all other sessions in the open settings, and waits until it is done."""
+        self.end_others.click()
+        self.page.get_by_role("alertdialog").get_by_role("button", name="End all others").click()
+        expect(self.page.get_by_text("All other devices are signed out.")).to_be_visible()
+
     def change_password(self, new: str, *, current: str | None = None) -> None:
         """Fills in the form of the settings and sends it; does not wait for the outcome."""
         self.page.get_by_role("button", name="Change password").click()
@@ -180,6 +186,13 @@ class Person:
         form.get_by_role("textbox", name="New login name").fill(login)
         form.get_by_label("Password", exact=True).fill(password or self.password)
         form.get_by_role("button", name="Change login name").click()
+
+    def request_deletion(self, password: str | None = None) -> None:
+        """Asks in the open settings that the account be deleted; does not wait for the outcome."""
+        self.page.get_by_role("button", name="Delete account").click()
+        dialog = self.page.get_by_role("alertdialog", name="Delete your account?")
+        dialog.get_by_label("Password", exact=True).fill(password or self.password)
+        dialog.get_by_role("button", name="Delete account").click()
 
     def check_kit(self, text: str) -> None:
         """Checks a kit in the settings; does not wait for the outcome."""
