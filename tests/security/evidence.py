@@ -13,7 +13,7 @@ from tests.stack.wiretap import Exchange, Rule, Wiretap
 
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 READS = re.compile(
-    r"/(?:c/ID)?|/static/[\w./@-]+|/ws/v1/|/api/v1/(?:session|accounts/self|keys/keyring|inference/config"
+    r"/(?:c/ID)?|/static/[\w./@-]+|/ws/v1/|/api/v1/(?:session|accounts/(?:self|deletion)|keys/keyring|inference/config"
     r"|conversations(?:\?(?:cursor=[\w=-]+|limit=\d+))?|conversations/ID"
     r"|conversations/ID/(?:streams|messages(?:\?(?:(?:after|before|limit)=\d+&?)+)?))".replace("ID", UUID)
 )

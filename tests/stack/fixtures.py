@@ -77,12 +77,12 @@ def installation(whole_installation: tuple[Installation, Wiretap]) -> Installati
 
 @pytest.fixture
 def wiretap(whole_installation: tuple[Installation, Wiretap], upstream: FakeOpenAIServer) -> Iterator[Wiretap]:
-    """What crosses the wire; honest and empty at the start of each test."""
+    """What crosses the wire; honest and empty at the start of each test. After it the model is its ordinary self again."""
     tap = whole_installation[1]
     tap.forget()
-    upstream.script = Script()
     yield tap
     tap.forget()
+    upstream.script = Script()
 
 
 class Watch:
