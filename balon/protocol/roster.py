@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeVar
 from uuid import UUID
@@ -55,10 +56,14 @@ class Member:
 
 def hash_members(members: Mapping[UUID, Member]) -> bytes:
     """members_hash: SHA-256 over ctx("member", …) of each member, sorted by user id; 32 bytes."""
-    digest = hashlib.sha256()
-    for member in sorted(members.values(), key=lambda member: member.user_id.bytes):
-        digest.update(encode_context("member", member.user_id, member.idk_pub, member.rsa_kid, str(member.role)))
-    return digest.digest()
+    ordered = sorted(members.values(), key=lambda member: member.user_id.bytes)
+    return hashlib.sha256(b"".join(map(_encode_member, ordered))).digest()
+
+
+@lru_cache(maxsize=4096)
+def _encode_member(member: Member) -> bytes:
+    """Kept, since a room of 200 is hashed again for each entry of its roster."""
+    return encode_context("member", member.user_id, member.idk_pub, member.rsa_kid, str(member.role))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +77,8 @@ class RosterState:
     ck_commits: Mapping[int, bytes]
     members: Mapping[UUID, Member] = field(default_factory=dict)
     invited_roles: Mapping[UUID, Role] = field(default_factory=dict)
-    departed: frozenset[UUID] = frozenset()
-    """Who held the key of this epoch and is no longer a member."""
+    exposed: frozenset[UUID] = frozenset()
+    """Who may have this epoch's key without a right to what comes: people who left, or whose own key was replaced."""
 
     def role_of(self, user_id: UUID) -> Role | None:
         """The person's role, or None for a stranger."""
@@ -82,8 +87,8 @@ class RosterState:
 
     @property
     def needs_rotation(self) -> bool:
-        """Whether somebody who left still holds the key: then nothing may be sent before a new epoch begins."""
-        return bool(self.departed)
+        """Whether this epoch's key is exposed: then nothing may be sent before a new epoch begins."""
+        return bool(self.exposed)
 
     @property
     def owners(self) -> frozenset[UUID]:
@@ -124,8 +129,8 @@ def apply_entry(state: RosterState, entry: RosterEntry, subject: Member | None =
     Args:
         state: The roster so far.
         entry: The parsed entry; its signature verifies under the actor's identity key in `state`.
-        subject: For `invite` the invited person, for `rekey` the actor with the new rsa_kid: with keys from a verified
-            bundle. The entry's members_hash must agree with it.
+        subject: For `invite` the invited person, for `rekey` the actor with the new keys. The entry's members_hash
+            must agree with it; whether the keys are that person's is another question (section 7, "Whose keys").
 
     Raises:
         RosterError: The entry does not follow, its actor may not do this, or it says something else about the members.
@@ -137,6 +142,21 @@ def apply_entry(state: RosterState, entry: RosterEntry, subject: Member | None =
     if not changed.owners or len(changed.members) > MAX_MEMBERS:
         raise RosterError(f"A conversation has an owner and at most {MAX_MEMBERS} people.")
     return replace(_advance_epoch(changed, entry), head=entry.hash, seq=entry.seq)
+
+
+def complete_entry(state: RosterState, draft: RosterEntry, subject: Member | None = None) -> RosterEntry:
+    """Fills in the members_hash that an entry leads to; for whoever is about to sign it.
+
+    Args:
+        state: The roster so far.
+        draft: The entry, whatever its members_hash.
+        subject: As for `apply_entry`.
+
+    Raises:
+        RosterError: The entry does not follow, or its actor may not do this.
+    """
+    _verify_follows(state, draft)
+    return replace(draft, members_hash=hash_members(_RULES[_op_of(draft)](state, draft, subject).members))
 
 
 def _verify_follows(state: RosterState, entry: RosterEntry) -> None:
@@ -165,7 +185,7 @@ def _advance_epoch(state: RosterState, entry: RosterEntry) -> RosterState:
         if entry.ck_commit in state.ck_commits.values():
             raise RosterError("A new epoch has a key of its own.")
         commits = MappingProxyType({**state.ck_commits, entry.epoch: entry.ck_commit})
-        return replace(state, epoch=entry.epoch, ck_commits=commits, departed=frozenset())
+        return replace(state, epoch=entry.epoch, ck_commits=commits, exposed=frozenset())
     if must or entry.epoch != state.epoch or entry.ck_commit != state.ck_commits[state.epoch]:
         raise RosterError("The entry's epoch or key is not the one that must follow.")
     return state
@@ -221,9 +241,11 @@ def _rotate(state: RosterState, entry: RosterEntry, _subject: Member | None) -> 
 
 def _rekey(state: RosterState, entry: RosterEntry, subject: Member | None) -> RosterState:
     member = state.members[entry.actor_id]
-    if subject is None or replace(subject, rsa_kid=member.rsa_kid) != member or subject == member:
-        raise RosterError("A rekey entry changes the actor's encryption key and nothing else.")
-    return _with_member(state, subject)
+    if subject is None or (subject.user_id, subject.role) != (member.user_id, member.role):
+        raise RosterError("A rekey entry changes the actor's keys and nothing else.")
+    if subject.rsa_kid == member.rsa_kid:
+        raise RosterError("A rekey entry brings another encryption key.")
+    return replace(_with_member(state, subject), exposed=state.exposed | {entry.actor_id})
 
 
 def _require_owner(state: RosterState, entry: RosterEntry) -> None:
@@ -252,7 +274,7 @@ def _without_member(state: RosterState, user_id: UUID) -> RosterState:
         state,
         members=_without(state.members, user_id),
         invited_roles=_without(state.invited_roles, user_id),
-        departed=state.departed | {user_id},
+        exposed=state.exposed | {user_id},
     )
 
 

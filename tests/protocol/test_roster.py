@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from balon.protocol.encoding import NIL_UUID, ZERO_HASH
 from balon.protocol.errors import RosterError
-from balon.protocol.roster import Member, Role, RosterState, apply_entry, create_roster, hash_members
+from balon.protocol.roster import (
+    Member,
+    Role,
+    RosterState,
+    apply_entry,
+    complete_entry,
+    create_roster,
+    hash_members,
+)
 from balon.protocol.statements import RosterEntry
 
 CONVERSATION = UUID("018f0000-0000-7000-8000-0000000000c1")
@@ -118,17 +126,39 @@ def test_who_leaves_or_declines_makes_a_rotation_necessary(group):
     assert declined.needs_rotation
 
 
-def test_rekey_changes_the_encryption_key_alone(group):
-    rekeyed = replace(group.members[CAROL.user_id], rsa_kid=bytes(32))
-    entry = propose(group, "rekey", CAROL, members={**group.members, CAROL.user_id: rekeyed})
-    assert apply_entry(group, entry, rekeyed).members[CAROL.user_id].rsa_kid == bytes(32)
-    new_identity = replace(rekeyed, idk_pub=bytes(32))
+def rekey(state, whom, **keys):
+    rekeyed = replace(state.members[whom.user_id], **keys)
+    return propose(state, "rekey", whom, members={**state.members, whom.user_id: rekeyed}), rekeyed
+
+
+@pytest.mark.parametrize("keys", [{"rsa_kid": bytes(32)}, {"rsa_kid": bytes(32), "idk_pub": bytes(32)}])
+def test_rekey_changes_the_actors_keys_and_exposes_the_epoch(group, keys):
+    entry, rekeyed = rekey(group, CAROL, **keys)
+    after = apply_entry(group, entry, rekeyed)
+    assert after.members[CAROL.user_id] == rekeyed
+    assert after.needs_rotation
+    rotated = apply_entry(after, propose(after, "rotate", ALICE, members=after.members, rotate=True))
+    assert not rotated.needs_rotation
+
+
+@pytest.mark.parametrize("keys", [{}, {"idk_pub": bytes(32)}, {"rsa_kid": bytes(32), "role": Role.OWNER}])
+def test_rekey_brings_another_encryption_key_and_no_role(group, keys):
     with pytest.raises(RosterError):
-        apply_entry(
-            group,
-            replace(entry, members_hash=hash_members({**group.members, CAROL.user_id: new_identity})),
-            new_identity,
-        )
+        apply_entry(group, *rekey(group, CAROL, **keys))
+
+
+def test_rekey_is_for_oneself(group):
+    rekeyed = replace(group.members[CAROL.user_id], rsa_kid=bytes(32))
+    entry = propose(group, "rekey", ALICE, members={**group.members, CAROL.user_id: rekeyed})
+    with pytest.raises(RosterError):
+        apply_entry(group, entry, rekeyed)
+
+
+def test_an_entry_is_completed_to_what_it_leads_to(group):
+    entry = remove(group, ALICE, BOB)
+    assert complete_entry(group, replace(entry, members_hash=ZERO_HASH)) == entry
+    with pytest.raises(RosterError):
+        complete_entry(group, replace(entry, actor_id=BOB.user_id))
 
 
 def test_an_uninvited_history_begins_an_epoch(group):
@@ -253,4 +283,4 @@ def test_any_history_keeps_an_owner_and_never_reuses_a_key(deeds, chance):
             continue
         assert ALICE.user_id in state.owners
         assert len(set(state.ck_commits.values())) == state.epoch + 1
-        assert not state.departed & set(state.members) or deed in {"invite", "accept"}
+        assert not state.exposed & set(state.members) or deed in {"invite", "accept"}
