@@ -1,11 +1,13 @@
 // Bundle the page's modules and style, and the interpreter module of the worker, with esbuild.
 // usage: node bundle.mjs '<json>' with {root, out, entries: {app, style}, python: {...}, main}; prints the list of outputs.
+import { realpathSync } from "node:fs";
 import { relative, resolve } from "node:path";
 
 import * as esbuild from "esbuild";
 
 const { root, out, entries, python, main } = JSON.parse(process.argv[2]);
-const packages = resolve(root, "node_modules");
+// esbuild names files by their real paths, also where node_modules is a link.
+const packages = realpathSync(resolve(root, "node_modules"));
 
 const common = {
   absWorkingDir: root,
