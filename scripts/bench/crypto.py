@@ -34,6 +34,7 @@ ROUNDS = 9
 BATCH, MESSAGE_SIZE = 1000, 1024
 ITERATIONS = 600_000
 CONVERSATIONS = 50
+EPOCHS, GRANTS = 1000, 100
 SECRET = bytes(range(32))
 
 ENTRY_LAST = """
@@ -170,6 +171,9 @@ def measure_keys(contenders: Contenders, rounds: int) -> Iterator[Row]:
     yield Row.against(f"derive the password's keys, {ITERATIONS} iterations", medians[0], "ms", medians[1])
     medians = alternate(contenders, rounds, ("time_unwrapping", 10), ("unwrap", 10))
     yield Row.against("unwrap one conversation key, no cache", medians[0], "ms", medians[1])
+    chain = statistics.median(contenders.client("time_a_chain_of_epochs", EPOCHS) for _ in range(3))
+    yield Row(f"open the keys of {EPOCHS} earlier epochs", chain, "ms", target=1000)
+    yield Row(f"wrap {GRANTS} own grants anew", contenders.client("time_rewrapping", GRANTS), "ms")
     pages = [contenders.client("time_a_page_of_conversations", CONVERSATIONS) for _ in range(3)]
     first, again = (statistics.median(page[turn] for page in pages) for turn in (0, 1))
     yield Row(f"verify {CONVERSATIONS} conversations, no cache", first, "ms")

@@ -1,6 +1,7 @@
 """The real adapters alone: what has no counterpart under CPython, and what CPython must be able to open."""
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,7 @@ async def test_cpython_unwraps_a_conversation_key_of_the_browser(chromium):
     assert key.ck_commit.hex() == made["commit"]
     context = contexts.meta_context(CONVERSATION, 2, 1, ALICE)
     assert await crypto.open_many(key.root, Kind.META, [(context, bytes.fromhex(made["envelope"]))]) == [b"title"]
+    chain = [bytes.fromhex(made[name]) for name in ("prev_2", "prev_1")]
+    older = await crypto.open_previous_keys(key, CONVERSATION, 2, chain)
+    again = await crypto.unwrap_conversation_key(enc, replace(item, wrapped=bytes.fromhex(made["rewrapped"]), epoch=0))
+    assert [older[1].ck_commit, again.ck_commit] == [octets("conversation", "ck_commit")] * 2

@@ -85,24 +85,37 @@ def test_only_a_key_that_is_being_made_is_extractable():
 def test_the_master_key_is_sealed_under_the_password_and_the_kit_and_nothing_else():
     """No key of the server's has a place to stand in: no escrow (A7)."""
     keys, generation = source(ADAPTERS / "keys.mjs"), source(ADAPTERS / "generation.mjs")
-    sealing = r"envelope\.seal\((\w+), KIND\.(\w+), \w+, ([#.\w]+)\)"
-    assert re.findall(sealing, keys) == [("newKek", "MEK", "mek")]
+    sealing = r"envelope\.seal\(([.\w]+), KIND\.(\w+), \w+, ([#.\w]+)\)"
+    assert re.findall(sealing, keys) == [("newKek", "MEK", "mek"), ("made.root", "PREV", "old")]
     assert re.findall(sealing, generation) == [
         ("kek", "MEK", "this.#mek"),
         ("mek", "IDK", "this.#seed"),
         ("mek", "RSA", "this.#pkcs8"),
         ("recovery", "RECOVERY", "everything"),
     ]
-    assert len(re.findall(r"envelope\.seal\(", "".join(map(source, ADAPTERS.glob("*.mjs"))))) == 5
+    assert len(re.findall(r"envelope\.seal\(", "".join(map(source, ADAPTERS.glob("*.mjs"))))) == 6
     # Drawn, packed for the kit, sealed, imported, zeroed.
     assert generation.count("#mek") == 5
-    assert lines_with(r"seal_many\([^)]*Kind\.(MEK|IDK|RSA|RECOVERY)") == []
+    assert lines_with(r"seal_many\([^)]*Kind\.(MEK|IDK|RSA|RECOVERY|PREV)") == []
 
 
 def test_a_master_key_changes_its_password_in_one_place_and_for_derived_keys_alone():
     """Whoever re-seals has both KEKs from the password: no key that an answer brought comes near (A7)."""
     callers = {line.partition(":")[0] for line in lines_with(r"\.reseal_master_key\(")}
     assert callers <= {"static/py/balon_client/credentials.py"}
+
+
+def test_what_goes_to_an_rsa_key_is_a_conversation_key_and_nothing_else():
+    """Only what was drawn for a conversation, or came out of one's own wrap, is wrapped for a key from outside (A7)."""
+    keys, everything = source(ADAPTERS / "keys.mjs"), "".join(map(source, ADAPTERS.glob("*.mjs")))
+    assert re.findall(r"subtle\.encrypt\(\{ \.\.\.RSA_OAEP, label \}, encryption, (\w+)\)", keys) == ["secret"]
+    # The probe of a pair is random bytes; the third one is AES-GCM in envelope.mjs, the fourth HPKE's.
+    assert re.findall(r"subtle\.encrypt\(RSA_OAEP, await importEncryption\(spki\), (\w+)\)", keys) == ["probe"]
+    assert len(re.findall(r"subtle\.encrypt\(", everything)) == 4
+    assert re.findall(r"wrapFor\(.+, (\w+)\)", everything) == ["secret", "secret"]
+    wrapping = re.findall(r"const secret = (.+?);(?=(?:(?!const secret)[\s\S])*?wrapFor\()", keys)
+    assert wrapping == ["drawRandom()", "await openWrap(key, wrapped, label)"]
+    assert len(re.findall(r"\bwrapKey\b", everything)) == 0
 
 
 def test_key_id_and_commitment_are_compared_in_constant_time():

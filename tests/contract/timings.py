@@ -16,7 +16,7 @@ from balon_client.adapters.crypto import BrowserCrypto
 from balon_client.adapters.javascript import js_bytes, js_crypto
 from balon_client.grants import GrantVerifier, NewConversation, create_conversation
 from balon_client.keyring_model import KeyringContent
-from balon_client.ports import AccountKeys, PasswordBuffer, Recipient, RootKey, WrappedConversationKey
+from balon_client.ports import AccountKeys, ConversationKey, PasswordBuffer, Recipient, RootKey, WrappedConversationKey
 from balon_client.records import ConversationRecord, GrantRecord
 
 CRYPTO = BrowserCrypto()
@@ -111,6 +111,24 @@ async def time_unwrapping(repeat: int) -> float:
     return await timed(repeat, lambda: CRYPTO.unwrap_conversation_key(enc, Subject.wrapped))
 
 
+async def time_a_chain_of_epochs(count: int) -> float:
+    """The keys of all epochs before one, newest first."""
+    place, roots = UUID(int=1), [epoch.to_bytes(32, "big") for epoch in range(1, count + 2)]
+    handles = [RootKey(await js_crypto.importRoot(js_bytes(root))) for root in roots]
+    envelopes = []
+    for epoch in range(count, 0, -1):
+        context = contexts.prev_epoch_context(place, epoch, epoch - 1)
+        envelopes += await CRYPTO.seal_many(handles[epoch], Kind.PREV, [(context, roots[epoch - 1])])
+    newest = ConversationKey(handles[count], bytes(32))
+    return await timed(1, lambda: CRYPTO.open_previous_keys(newest, place, count, envelopes))
+
+
+async def time_rewrapping(count: int) -> float:
+    """Wrapping one's own grants anew for another key."""
+    enc, items = Subject.account.keys.enc, [Subject.wrapped] * count
+    return await timed(1, lambda: CRYPTO.rewrap_each(enc, items, Subject.account.recipient))
+
+
 async def time_a_page_of_conversations(count: int) -> list[float]:
     """Verifying rosters and grants of a page of conversations: the first time, and with the keys remembered."""
     account = Subject.account
@@ -154,6 +172,8 @@ TIMINGS = {
         time_contexts,
         time_derivation,
         time_unwrapping,
+        time_a_chain_of_epochs,
+        time_rewrapping,
         time_a_page_of_conversations,
         open_sample,
         seal_sample,

@@ -13,7 +13,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
 
-from balon.protocol.contexts import frame_aad, kek_info, login_seed_info, recovery_seed_info, reply_info
+from balon.protocol.contexts import (
+    frame_aad,
+    kek_info,
+    login_seed_info,
+    prev_epoch_context,
+    recovery_seed_info,
+    reply_info,
+)
 from balon.protocol.encoding import parse_prefixed
 from balon.protocol.envelope import Kind, parse_envelope
 from balon.protocol.errors import EncodingError, FrameError, PasswordPolicyError, SignatureFormError
@@ -162,26 +169,37 @@ class PycaCrypto:
     async def verify_each(self, items):
         return [_verify_or_none(*item) for item in items]
 
-    async def generate_conversation_key(self, conversation_id, epoch, recipients) -> GeneratedConversationKey:
+    async def generate_conversation_key(
+        self, conversation_id, epoch, recipients, previous=None
+    ) -> GeneratedConversationKey:
+        old = None
+        if previous is not None:
+            old = _open_wrap(previous.key, previous.item.wrapped, previous.label(conversation_id, epoch))
         root = self._random_bytes(32)
-        wrapped = [
-            WrappedKey(
-                load_der_public_key(recipient.spki).encrypt(root, _oaep(recipient.label(conversation_id, epoch)))
-            )
-            for recipient in recipients
-        ]
+        wrapped = [_wrap_for(recipient, conversation_id, epoch, root) for recipient in recipients]
         key = ConversationKey(RootKey(root), derive_commitment(root, conversation_id, epoch))
-        return GeneratedConversationKey(key, wrapped)
+        if old is None:
+            return GeneratedConversationKey(key, wrapped, None)
+        context = prev_epoch_context(conversation_id, epoch, epoch - 1)
+        return GeneratedConversationKey(
+            key, wrapped, seal_envelope(root, Kind.PREV, context, old, self._random_bytes(32))
+        )
 
     async def unwrap_conversation_key(self, key, item) -> ConversationKey:
-        label = item.recipient.label(item.conversation_id, item.epoch)
-        try:
-            root = key.native.decrypt(item.wrapped, _oaep(label))
-        except ValueError:
-            raise DecryptionError from None
-        if len(root) != 32:
-            raise DecryptionError
+        root = _open_wrap(key, item.wrapped, item.label())
         return ConversationKey(RootKey(root), derive_commitment(root, item.conversation_id, item.epoch))
+
+    async def rewrap_each(self, key, items, recipient):
+        return [_rewrap_or_none(key, item, recipient) for item in items]
+
+    async def open_previous_keys(self, key, conversation_id, epoch, envelopes):
+        opened = []
+        for newer, envelope in zip(range(epoch, epoch - len(envelopes), -1), envelopes, strict=True):
+            context = prev_epoch_context(conversation_id, newer, newer - 1)
+            above = opened[-1] if opened else key
+            root = await self.open_root_key(above.root, Kind.PREV, context, envelope)
+            opened.append(ConversationKey(root, derive_commitment(root.native, conversation_id, newer - 1)))
+        return opened
 
     async def unwrap_each(self, key, items):
         return [await self._unwrap_or_none(key, item) for item in items]
@@ -211,6 +229,29 @@ class PycaCrypto:
                 raise DamagedFramesError(opened)
             opened.append(found)
         return opened
+
+
+def _wrap_for(recipient, conversation_id, epoch: int, root: bytes) -> WrappedKey:
+    label = recipient.label(conversation_id, epoch)
+    return WrappedKey(load_der_public_key(recipient.spki).encrypt(root, _oaep(label)))
+
+
+def _open_wrap(key: DecryptionKey, wrapped: bytes, label: bytes) -> bytes:
+    try:
+        root = key.native.decrypt(wrapped, _oaep(label))
+    except ValueError:
+        raise DecryptionError from None
+    if len(root) != 32:
+        raise DecryptionError
+    return root
+
+
+def _rewrap_or_none(key: DecryptionKey, item, recipient) -> WrappedKey | None:
+    try:
+        root = _open_wrap(key, item.wrapped, item.label())
+    except DecryptionError:
+        return None
+    return _wrap_for(recipient, item.conversation_id, item.epoch, root)
 
 
 def _verify_size(password: bytes) -> None:

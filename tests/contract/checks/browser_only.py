@@ -13,9 +13,9 @@ from balon.protocol.recovery import RECOVERY_ITERATIONS, RecoveryCredential, dec
 from balon_client.adapters.javascript import js_bytes, take_bytes
 from balon_client.adapters.key_store import BrowserKeyStore
 from balon_client.errors import DecryptionError, KeyPairError, RandomnessError
-from balon_client.ports import AccountPublicKeys, SessionRecord
+from balon_client.ports import AccountPublicKeys, PreviousKey, Recipient, SessionRecord, WrappedConversationKey
 from tests.contract.checks.accounts import POLICY, terms
-from tests.contract.checks.conversations import RECIPIENT
+from tests.contract.checks.conversations import RECIPIENT, enc_of
 from tests.contract.checks.recovery import kit_context, known_kit, known_public
 from tests.contract.checks.storage import METADATA, account_keys
 from tests.contract.world import raises
@@ -44,8 +44,24 @@ async def _every_handle(world):
     await world.platform.key_store.save(SessionRecord(METADATA, sealed.keys))
     stored = (await world.platform.key_store.load()).keys
     handles = [derived.kek, derived.login_key, mek, idk, enc, generated.key.root, reply]
+    handles += await _handles_of_epochs(
+        crypto, generated, enc, Recipient(RECIPIENT.user_id, public.spki, public.rsa_kid)
+    )
     handles += await _handles_of_changes(world, derived.kek, public, sealed)
     return handles + [key for keys in (sealed.keys, stored) for key in (keys.mek, keys.idk, keys.enc)]
+
+
+async def _handles_of_epochs(crypto, generated, enc, own):
+    """A key that is wrapped anew, a following epoch, and the key before it; and what does not open."""
+    first = await crypto.generate_conversation_key(CONVERSATION, 0, [own])
+    item = WrappedConversationKey(first.wrapped[0], CONVERSATION, 0, own)
+    following = await crypto.generate_conversation_key(CONVERSATION, 1, [RECIPIENT], PreviousKey(enc, item))
+    before = await crypto.open_previous_keys(following.key, CONVERSATION, 1, [following.previous_env])
+    foreign = WrappedConversationKey(generated.wrapped[0], CONVERSATION, 0, RECIPIENT)
+    assert [made is None for made in await crypto.rewrap_each(enc, [item, foreign], RECIPIENT)] == [False, True]
+    with raises(DecryptionError):
+        await crypto.open_previous_keys(following.key, CONVERSATION, 1, [following.previous_env[:-1]])
+    return [first.key.root, following.key.root, before[0].root]
 
 
 async def _handles_of_changes(world, kek, public, sealed):
@@ -305,8 +321,14 @@ async def produce_request(world):
 async def produce_wrap(world):
     """A conversation key's wrap and commitment and a message under it, for CPython to open."""
     crypto = world.platform.crypto
-    generated = await crypto.generate_conversation_key(CONVERSATION, 2, [RECIPIENT])
+    known = WrappedConversationKey(octets("conversation", "wrapped"), CONVERSATION, 0, RECIPIENT)
+    enc = await enc_of(world)
+    first = await crypto.generate_conversation_key(CONVERSATION, 1, [RECIPIENT], PreviousKey(enc, known))
+    item = WrappedConversationKey(first.wrapped[0], CONVERSATION, 1, RECIPIENT)
+    generated = await crypto.generate_conversation_key(CONVERSATION, 2, [RECIPIENT], PreviousKey(enc, item))
+    [rewrapped] = await crypto.rewrap_each(enc, [known], RECIPIENT)
     context = contexts.meta_context(CONVERSATION, 2, 1, RECIPIENT.user_id)
     [envelope] = await crypto.seal_many(generated.key.root, Kind.META, [(context, b"title")])
     found = {"wrapped": generated.wrapped[0], "commit": generated.key.ck_commit, "envelope": envelope}
+    found |= {"prev_2": generated.previous_env, "prev_1": first.previous_env, "rewrapped": rewrapped}
     return {name: value.hex() for name, value in found.items()}

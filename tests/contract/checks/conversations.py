@@ -13,7 +13,7 @@ from tests.protocol.kat import ALICE, CONVERSATION, ENVELOPES, NIL, octets
 RECIPIENT = Recipient(ALICE, octets("identity", "spki"), octets("identity", "rsa_kid"))
 
 
-async def _enc(world):
+async def enc_of(world):
     mek = await world.import_root(bytes.fromhex(ENVELOPES["rsa"]["root"]))
     context = contexts.rsa_context(ALICE, RECIPIENT.rsa_kid)
     envelope = bytes.fromhex(ENVELOPES["rsa"]["envelope"])
@@ -32,7 +32,7 @@ async def check_a_generated_key_unwraps_to_itself(world):
     generated = await crypto.generate_conversation_key(CONVERSATION, 3, [RECIPIENT, RECIPIENT])
     assert [len(wrapped) for wrapped in generated.wrapped] == [512, 512]
     assert generated.wrapped[0] != generated.wrapped[1]
-    key = await _enc(world)
+    key = await enc_of(world)
     opened = await crypto.unwrap_conversation_key(
         key, WrappedConversationKey(generated.wrapped[1], CONVERSATION, 3, RECIPIENT)
     )
@@ -60,7 +60,7 @@ async def check_a_wrap_is_bound_to_its_place(world):
         replace(right, wrapped=b""),
         replace(right, wrapped=bytes(512)),
     ]
-    key = await _enc(world)
+    key = await enc_of(world)
     opened = await crypto.unwrap_each(key, [right, *wrong, right])
     assert [entry is not None for entry in opened] == [True, *[False] * len(wrong), True]
     with raises(DecryptionError):

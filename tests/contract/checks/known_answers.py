@@ -3,7 +3,7 @@
 from balon.protocol import contexts
 from balon.protocol.envelope import PADDED_KINDS, Kind, unpad
 from balon.protocol.statements import AuthAction, AuthTranscript
-from balon_client.ports import Recipient, WrappedConversationKey
+from balon_client.ports import ConversationKey, Recipient, WrappedConversationKey
 from tests.protocol.kat import ALICE, CONVERSATION, ENVELOPES, KAT, LOGIN, SALT, STREAM, UUID, octets
 
 
@@ -120,10 +120,15 @@ async def check_decryption_key_unwraps_the_conversation_key(world):
 
 async def check_next_epoch_opens_the_one_before(world):
     crypto = world.platform.crypto
-    following = await world.import_root(octets("conversation", "ck_next"))
-    context = contexts.prev_epoch_context(CONVERSATION, 1, 0)
-    root = await crypto.open_root_key(following, Kind.PREV, context, _envelope("prev"))
+    following = ConversationKey(
+        await world.import_root(octets("conversation", "ck_next")), octets("conversation", "ck_commit_next")
+    )
+    [found] = await crypto.open_previous_keys(following, CONVERSATION, 1, [_envelope("prev")])
+    assert found.ck_commit == octets("conversation", "ck_commit")
     message = bytes.fromhex(ENVELOPES["message"]["context"]), _envelope("message")
+    assert await crypto.open_many(found.root, Kind.MESSAGE, [message]) == [octets("message", "payload")]
+    context = contexts.prev_epoch_context(CONVERSATION, 1, 0)
+    root = await crypto.open_root_key(following.root, Kind.PREV, context, _envelope("prev"))
     assert await crypto.open_many(root, Kind.MESSAGE, [message]) == [octets("message", "payload")]
 
 

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from balon.protocol.contexts import ck_commit_info, frame_aad, kek_info, login_seed_info, recovery_seed_info, reply_info
+from balon.protocol.contexts import (
+    ck_commit_info,
+    frame_aad,
+    kek_info,
+    login_seed_info,
+    prev_epoch_context,
+    recovery_seed_info,
+    reply_info,
+)
 from balon.protocol.envelope import Kind, parse_envelope
 from balon.protocol.errors import FrameError, PasswordPolicyError, SignatureFormError
 from balon.protocol.frames import encode_frame_nonce, unpad_frame
@@ -28,6 +36,7 @@ from balon_client.ports import (
     PasswordBuffer,
     PasswordKey,
     PasswordKeys,
+    PreviousKey,
     Recipient,
     ReplyKey,
     RootKey,
@@ -177,15 +186,17 @@ class BrowserCrypto:
         return [item[1] if _has_form(item) and next(marks) == 1 else None for item in items]
 
     async def generate_conversation_key(
-        self, conversation_id: UUID, epoch: int, recipients: Sequence[Recipient]
+        self, conversation_id: UUID, epoch: int, recipients: Sequence[Recipient], previous: PreviousKey | None = None
     ) -> GeneratedConversationKey:
-        """A new conversation key, its commitment and its wraps, in one call."""
+        """A new conversation key, its commitment, its wraps and the key before it, in one call."""
         info = js_bytes(ck_commit_info(conversation_id, epoch))
         wraps = _pack_tuples([(recipient.spki, recipient.label(conversation_id, epoch)) for recipient in recipients])
-        found = await refusing(js_crypto.generateConversationKey(info, wraps))
-        return GeneratedConversationKey(
-            _conversation_key(found), [WrappedKey(part) for part in take_pack(found.wrapped)]
-        )
+        if previous is None:
+            found = await refusing(js_crypto.generateConversationKey(info, wraps))
+            return _generated_key(found, None)
+        parts = _previous_parts(previous, conversation_id, epoch)
+        found = await refusing(js_crypto.generateNextKey(info, wraps, previous.key.native, *parts))
+        return _generated_key(found, Envelope(take_bytes(found.previous)))
 
     async def unwrap_conversation_key(self, key: DecryptionKey, item: WrappedConversationKey) -> ConversationKey:
         """Unwraps one conversation key."""
@@ -200,6 +211,24 @@ class BrowserCrypto:
         """Unwraps a batch in one call, None for what does not open."""
         found = await refusing(js_crypto.unwrapEach(key.native, _pack_tuples([_unwrapping(item) for item in items])))
         return [_conversation_key(entry) if entry is not None else None for entry in found]
+
+    async def rewrap_each(
+        self, key: DecryptionKey, items: Sequence[WrappedConversationKey], recipient: Recipient
+    ) -> list[WrappedKey | None]:
+        """Wraps a batch for another recipient in one call, None for what does not open."""
+        labels = [(item.label(), recipient.label(item.conversation_id, item.epoch)) for item in items]
+        packed = _pack_tuples([(item.wrapped, *pair) for item, pair in zip(items, labels, strict=True)])
+        parts = take_pack(await refusing(js_crypto.rewrapEach(key.native, packed, js_bytes(recipient.spki))))
+        return [WrappedKey(part) if part else None for part in parts]
+
+    async def open_previous_keys(
+        self, key: ConversationKey, conversation_id: UUID, epoch: int, envelopes: Sequence[Envelope]
+    ) -> list[ConversationKey]:
+        """Opens a chain of PREV in one call, all of it or nothing."""
+        epochs = range(epoch, epoch - len(envelopes), -1)
+        sealed = [_prev_parts(conversation_id, *item) for item in zip(epochs, envelopes, strict=True)]
+        found = await refusing(js_crypto.openPreviousKeys(key.root.native, _pack_tuples(sealed)))
+        return [_conversation_key(entry) for entry in found]
 
     async def encapsulate_request(self, hpke_pub: PublicKey, info: bytes, plaintext: bytes) -> EncapsulatedRequest:
         """HPKE, single-shot."""
@@ -249,12 +278,27 @@ def _has_form(item: tuple[PublicKey, Statement, Signature]) -> bool:
 
 
 def _unwrapping(item: WrappedConversationKey) -> tuple[bytes, bytes, bytes]:
-    label = item.recipient.label(item.conversation_id, item.epoch)
-    return item.wrapped, label, ck_commit_info(item.conversation_id, item.epoch)
+    return item.wrapped, item.label(), ck_commit_info(item.conversation_id, item.epoch)
 
 
 def _conversation_key(found: Any) -> ConversationKey:
     return ConversationKey(RootKey(found.root), take_bytes(found.commit))
+
+
+def _generated_key(found: Any, previous_env: Envelope | None) -> GeneratedConversationKey:
+    wrapped = [WrappedKey(part) for part in take_pack(found.wrapped)]
+    return GeneratedConversationKey(_conversation_key(found), wrapped, previous_env)
+
+
+def _previous_parts(previous: PreviousKey, conversation_id: UUID, epoch: int) -> tuple[Any, Any, Any]:
+    label = previous.label(conversation_id, epoch)
+    context = prev_epoch_context(conversation_id, epoch, epoch - 1)
+    return js_bytes(previous.item.wrapped), js_bytes(label), js_bytes(context)
+
+
+def _prev_parts(conversation_id: UUID, epoch: int, envelope: Envelope) -> tuple[bytes, bytes, bytes]:
+    context = prev_epoch_context(conversation_id, epoch, epoch - 1)
+    return context, envelope, ck_commit_info(conversation_id, epoch - 1)
 
 
 def _frame_parts(stream_id: UUID, index: int, frame: Ciphertext) -> tuple[bytes, bytes, bytes, bytes]:

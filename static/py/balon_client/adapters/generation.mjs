@@ -2,6 +2,7 @@
 // Raw bytes live in one object until they are sealed or dropped, and a recovery kit opens into nothing else.
 import * as envelope from "./envelope.mjs";
 import {
+  KEY_SIZE,
   KIND,
   RSA_OAEP,
   importDecryption,
@@ -27,7 +28,6 @@ import {
 
 const RSA_4096 = { ...RSA_OAEP, modulusLength: 4096, publicExponent: Uint8Array.of(1, 0, 1) };
 const RECOVERY_ITERATIONS = 600_000;
-const KEY_SIZE = 32;
 const PREFIXES = 3 * 4;
 
 /** An Ed25519 seed that every browser can import: WebKitGTK refuses those that begin with a zero byte. */

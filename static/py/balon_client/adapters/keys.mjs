@@ -20,7 +20,8 @@ import {
   zero,
 } from "./primitives.mjs";
 
-export const KIND = { MEK: 0x01, RSA: 0x02, IDK: 0x03, RECOVERY: 0x07 };
+export const KIND = { MEK: 0x01, RSA: 0x02, IDK: 0x03, RECOVERY: 0x07, PREV: 0x09 };
+export const KEY_SIZE = 32;
 export const RSA_OAEP = { name: "RSA-OAEP", hash: "SHA-256" };
 // RFC 8410: the start of every Ed25519 private key in PKCS#8; the seed follows.
 const ED25519_PKCS8 = Uint8Array.from([
@@ -164,13 +165,33 @@ async function requirePair(check) {
   if (matches !== true) throw new Refusal("key-pair-mismatch");
 }
 
+const wrapFor = async (encryption, label, secret) =>
+  new Uint8Array(await subtle.encrypt({ ...RSA_OAEP, label }, encryption, secret));
+
+/** The 32 bytes of a wrap. Whoever opens it zeroes them. */
+async function openWrap(key, wrapped, label) {
+  let secret;
+  try {
+    secret = new Uint8Array(await subtle.decrypt({ ...RSA_OAEP, label }, key, wrapped));
+  } catch {
+    throw refuseDecryption();
+  }
+  if (secret.length === KEY_SIZE) return secret;
+  zero(secret);
+  throw refuseDecryption();
+}
+
+const withCommitment = async (root, commitInfo) => ({ root, commit: await hkdfBits(root.key, EMPTY, commitInfo, 32) });
+
+/** A conversation key's root and commitment; its bytes are zeroed. */
+const committed = async (secret, commitInfo) => withCommitment(await importRoot(secret), commitInfo);
+
 /** A new conversation key: its root, its commitment, and a wrap for each packed (spki, label). */
 export async function generateConversationKey(commitInfo, recipients) {
   const secret = drawRandom();
   try {
-    const wrapping = unpack(recipients, 2).map(
-      async ([spki, label]) =>
-        new Uint8Array(await subtle.encrypt({ ...RSA_OAEP, label }, await importEncryption(spki), secret)),
+    const wrapping = unpack(recipients, 2).map(async ([spki, label]) =>
+      wrapFor(await importEncryption(spki), label, secret),
     );
     const wrapped = pack(await Promise.all(wrapping));
     return { ...(await committed(secret, commitInfo)), wrapped };
@@ -179,27 +200,53 @@ export async function generateConversationKey(commitInfo, recipients) {
   }
 }
 
-async function committed(secret, commitInfo) {
-  const root = await importRoot(secret);
-  return { root, commit: await hkdfBits(root.key, EMPTY, commitInfo, 32) };
+/** The same for an epoch that has one before it: that key, from one's own wrap, is sealed under the new one (PREV). */
+export async function generateNextKey(commitInfo, recipients, key, wrapped, label, ctx) {
+  requireHandle(key, "RSA-OAEP", USAGES["RSA-OAEP"]);
+  const old = await openWrap(key, wrapped, label);
+  try {
+    const made = await generateConversationKey(commitInfo, recipients);
+    return { ...made, previous: await envelope.seal(made.root, KIND.PREV, ctx, old) };
+  } finally {
+    zero(old);
+  }
 }
 
-async function unwrapOne(key, wrapped, label, commitInfo) {
-  let secret;
-  try {
-    secret = new Uint8Array(await subtle.decrypt({ ...RSA_OAEP, label }, key, wrapped));
-  } catch {
-    throw refuseDecryption();
+/** Opens a chain of packed (context, PREV, commitInfo), each under the key before it; gives [{ root, commit }]. */
+export async function openPreviousKeys(root, packed) {
+  const opening = [];
+  let newer = root;
+  for (const [ctx, sealed, commitInfo] of unpack(packed, 3)) {
+    newer = await importRoot(await envelope.open(newer, KIND.PREV, ctx, sealed));
+    opening.push(withCommitment(newer, commitInfo));
   }
-  return committed(secret, commitInfo);
+  return Promise.all(opening);
 }
 
 /** Unwraps packed (wrapped, label, commitInfo); gives an array of { root, commit }, or undefined where one did not open. */
 export async function unwrapEach(key, packed) {
   requireHandle(key, "RSA-OAEP", USAGES["RSA-OAEP"]);
-  const unwrapping = unpack(packed, 3).map((item) => unwrapOne(key, ...item));
+  const unwrapping = unpack(packed, 3).map(async ([wrapped, label, commitInfo]) =>
+    committed(await openWrap(key, wrapped, label), commitInfo),
+  );
   const outcomes = await Promise.allSettled(unwrapping);
   return outcomes.map(({ status, value }) => (status === "fulfilled" ? value : undefined));
+}
+
+/** Opens packed (wrapped, label, new label) and wraps each for one recipient; gives them packed, empty where one did not open. */
+export async function rewrapEach(key, packed, spki) {
+  requireHandle(key, "RSA-OAEP", USAGES["RSA-OAEP"]);
+  const encryption = await importEncryption(spki);
+  const rewrapping = unpack(packed, 3).map(async ([wrapped, label, newLabel]) => {
+    const secret = await openWrap(key, wrapped, label);
+    try {
+      return await wrapFor(encryption, newLabel, secret);
+    } finally {
+      zero(secret);
+    }
+  });
+  const outcomes = await Promise.allSettled(rewrapping);
+  return pack(outcomes.map(({ status, value }) => (status === "fulfilled" ? value : EMPTY)));
 }
 
 /** Signs packed statements; gives the packed signatures. */

@@ -3,7 +3,8 @@
 `tests/client/doubles` has the same ports under CPython; `tests/contract` holds both to these docstrings.
 """
 
-from balon_client.ports.crypto import AccountGeneration, Crypto, OpenedKit
+from balon_client.ports.accounts import AccountGeneration, OpenedKit
+from balon_client.ports.crypto import Crypto
 from balon_client.ports.keys import (
     AccountKeys,
     AccountPublicKeys,
@@ -17,6 +18,7 @@ from balon_client.ports.keys import (
     PasswordBuffer,
     PasswordKey,
     PasswordKeys,
+    PreviousKey,
     Recipient,
     ReplyKey,
     RootKey,
@@ -61,6 +63,7 @@ __all__ = [
     "PasswordKey",
     "PasswordKeys",
     "Platform",
+    "PreviousKey",
     "Random",
     "Recipient",
     "ReplyKey",

@@ -4,16 +4,15 @@ Calls take batches, since a call into JavaScript costs more than the cryptograph
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 from balon.protocol.envelope import Kind
 from balon.protocol.recovery import RecoveryCredential
-from balon.protocol.types import Ciphertext, Envelope, Plaintext, PublicKey, Signature, Statement
+from balon.protocol.types import Ciphertext, Envelope, Plaintext, PublicKey, Signature, Statement, WrappedKey
+from balon_client.ports.accounts import AccountGeneration, OpenedKit
 from balon_client.ports.keys import (
     AccountPublicKeys,
-    AccountTerms,
     ConversationKey,
     DecryptionKey,
     EncapsulatedRequest,
@@ -23,52 +22,13 @@ from balon_client.ports.keys import (
     PasswordBuffer,
     PasswordKey,
     PasswordKeys,
+    PreviousKey,
     Recipient,
     ReplyKey,
     RootKey,
-    SealedAccount,
     SigningKey,
     WrappedConversationKey,
 )
-
-
-class AccountGeneration(Protocol):
-    """Account keys that are being generated, or are ready and not sealed yet. Use once: `seal` or `drop`."""
-
-    async def public_keys(self) -> AccountPublicKeys:
-        """Waits until the keys are there (RSA-4096 takes 0.4 to 7 s) and gives their public halves.
-
-        May be called any number of times before `seal` or `drop`.
-
-        Raises:
-            RandomnessError: The generator's output repeats.
-            RuntimeError: The keys were sealed or dropped.
-        """
-
-    async def seal(self, kek: RootKey, terms: AccountTerms) -> SealedAccount:
-        """Seals MEK under the KEK, identity and RSA key under the MEK, and all three under the recovery key.
-
-        Zeroes every raw byte afterwards, also on failure; the generation cannot be used again.
-
-        Args:
-            kek: The key-encryption key derived with exactly `terms.salt`, `terms.iterations`, `terms.login`.
-            terms: What the envelopes are bound to.
-
-        Raises:
-            RandomnessError: The generator's output repeats.
-            RuntimeError: The keys were sealed or dropped.
-        """
-
-    def drop(self) -> None:
-        """Zeroes and forgets the keys. Harmless when they are sealed or dropped already."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedKit:
-    """What a recovery kit holds: the master key, and a generation that keeps its identity key and RSA pair."""
-
-    mek: RootKey
-    generation: AccountGeneration
 
 
 class Crypto(Protocol):
@@ -127,7 +87,10 @@ class Crypto(Protocol):
         """
 
     def generate_account_keys(self) -> AccountGeneration:
-        """Starts to generate MEK, identity key, RSA pair and recovery code; returns at once (section 4)."""
+        """Starts to generate MEK, identity key, RSA pair and recovery code; returns at once (section 4).
+
+        For a new account, and for rotate-keys with a new identity.
+        """
 
     async def renew_account_keys(
         self, mek: RootKey, context: bytes, idk_env: Envelope, public: PublicKey
@@ -197,6 +160,8 @@ class Crypto(Protocol):
 
     async def open_root_key(self, root: RootKey, kind: Kind, context: bytes, envelope: Envelope) -> RootKey:
         """Opens an envelope that holds a 32-byte root key: kind MEK under the KEK, kind PREV under CK[e + 1].
+
+        For a chain of PREV use `open_previous_keys`.
 
         Raises:
             DecryptionError: It does not open, or holds no 32 bytes.
@@ -268,9 +233,21 @@ class Crypto(Protocol):
         """As `verify_many`, with the statement where its signature holds and None where not."""
 
     async def generate_conversation_key(
-        self, conversation_id: UUID, epoch: int, recipients: Sequence[Recipient]
+        self, conversation_id: UUID, epoch: int, recipients: Sequence[Recipient], previous: PreviousKey | None = None
     ) -> GeneratedConversationKey:
-        """Generates CK[epoch], commits to it and wraps it for each recipient (section 7)."""
+        """Generates CK[epoch], commits to it and wraps it for each recipient (section 7).
+
+        Args:
+            conversation_id: The conversation.
+            epoch: Number of the epoch that the key begins.
+            recipients: For whom it is wrapped; their public keys come from verified bundles.
+            previous: One's own wrap of the epoch before, from a verified grant. It is opened and sealed under the new
+                key as PREV(epoch) within the call. None: whoever has the new key alone reads nothing older.
+
+        Raises:
+            DecryptionError: `previous` is no wrap of epoch - 1 of this conversation for its recipient.
+            EncodingError: `previous` is given for epoch 0.
+        """
 
     async def unwrap_conversation_key(self, key: DecryptionKey, item: WrappedConversationKey) -> ConversationKey:
         """Unwraps a conversation key under the label built from `item` (section 7). 6 ms: cache the result.
@@ -285,6 +262,44 @@ class Crypto(Protocol):
         self, key: DecryptionKey, items: Sequence[WrappedConversationKey]
     ) -> list[ConversationKey | None]:
         """As `unwrap_conversation_key` for many, in one call, with None where one does not open."""
+
+    async def rewrap_each(
+        self, key: DecryptionKey, items: Sequence[WrappedConversationKey], recipient: Recipient
+    ) -> list[WrappedKey | None]:
+        """Opens one's own wraps and wraps each key for another recipient, in one call (section 4).
+
+        Every wrap keeps its conversation and epoch. 6 ms each: pass slices. No key leaves the call, so the caller has
+        opened the same wraps before and compared their commitments (`unwrap_each`).
+
+        Args:
+            key: What opens the wraps.
+            items: One's own wraps, from verified grants.
+            recipient: Oneself with a new RSA key, or an invited person; the key comes from a verified bundle.
+
+        Returns:
+            512 bytes for each, None where one does not open or holds no 32 bytes.
+        """
+
+    async def open_previous_keys(
+        self, key: ConversationKey, conversation_id: UUID, epoch: int, envelopes: Sequence[Envelope]
+    ) -> list[ConversationKey]:
+        """Opens PREV(epoch), PREV(epoch - 1), …, each under the key that the one before gave, in one call (section 7).
+
+        The caller compares each `ck_commit` with the roster's.
+
+        Args:
+            key: CK[epoch].
+            conversation_id: The conversation.
+            epoch: The epoch of `key`.
+            envelopes: The unbroken chain, newest first; at most `epoch` of them.
+
+        Returns:
+            CK[epoch - 1], CK[epoch - 2], …, as many as envelopes.
+
+        Raises:
+            DecryptionError: One does not open, or holds no 32 bytes. Nothing is returned then.
+            EncodingError: There are more envelopes than earlier epochs.
+        """
 
     async def encapsulate_request(self, hpke_pub: PublicKey, info: bytes, plaintext: bytes) -> EncapsulatedRequest:
         """HPKE SealBase, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM, empty aad (RFC 9180, section 9).

@@ -180,10 +180,14 @@ class ConversationKey:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedConversationKey:
-    """A new conversation key and its wraps (512 bytes each), in the order of the recipients."""
+    """A new conversation key and its wraps (512 bytes each), in the order of the recipients.
+
+    `previous_env` is PREV(epoch), the key of the epoch before sealed under the new one; None where not asked for.
+    """
 
     key: ConversationKey
     wrapped: list[WrappedKey]
+    previous_env: Envelope | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +198,26 @@ class WrappedConversationKey:
     conversation_id: UUID
     epoch: int
     recipient: Recipient
+
+    def label(self) -> bytes:
+        """The OAEP label of the wrap: 32 bytes (section 7)."""
+        return self.recipient.label(self.conversation_id, self.epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousKey:
+    """Where the key of the epoch before comes from: one's own wrap of it, and what opens the wrap (section 4)."""
+
+    key: DecryptionKey
+    item: WrappedConversationKey
+
+    def label(self, conversation_id: UUID, epoch: int) -> bytes:
+        """The label under which the wrap must open to come before `epoch`, whatever the item says of itself.
+
+        Raises:
+            EncodingError: Nothing comes before epoch 0.
+        """
+        return self.item.recipient.label(conversation_id, epoch - 1)
 
 
 @dataclass(frozen=True, slots=True)
