@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -144,6 +145,12 @@ def expect_calls(page: Page, name: str, count: int) -> list[list[Any]]:
 def emit(page: Page, event: str, detail: dict[str, Any]) -> None:
     """Lets the worker say something."""
     page.evaluate("([type, detail]) => globalThis.fakeCore.emit(type, detail)", [event, detail])
+
+
+def release(page: Page, name: str) -> None:
+    """Lets the fake worker do what the scenario's `held` names: become "ready", or answer a call."""
+    expect(page.locator("html")).to_have_attribute("data-core", re.compile("loading|ready"))
+    page.evaluate("name => globalThis.fakeCore.release(name)", name)
 
 
 def wait_for_core(page: Page) -> None:

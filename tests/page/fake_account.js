@@ -88,6 +88,7 @@ export const accountCalls = {
     for (let done = 0; done <= total; done += 1) {
       this.emit("progress", { task: "export", done, total });
       await wait(exportStepMs);
+      if (done === total >> 1) await this.held("export");
     }
     return new TextEncoder().encode("PK\u0003\u0004 not really an archive");
   },

@@ -6,6 +6,7 @@ import { conversationItems, longHistory, sampleMessages, uuid } from "./fake_dat
 const DEFAULTS = {
   session: "signed-out", // what boot finds
   readyAfterMs: 20,
+  held: [], // names of calls, "ready", "keys", "export" (half-way), that wait until the test releases them
   failsToStart: false,
   conversations: 12,
   messages: null, // an array, or a number for a long history
@@ -33,6 +34,12 @@ const KIT = {
 
 const FINGERPRINT = "3f9ac81d52e07b64a1d8c3f05e92b7460c8d1fa36b5e2794d0a1c83f6e5b9274";
 
+function gate() {
+  let open;
+  const opened = new Promise((resolve) => (open = resolve));
+  return { open, opened };
+}
+
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export function startFakeCore() {
@@ -45,10 +52,12 @@ class FakeCore extends EventTarget {
   calls = [];
   #older = [];
   #stopped = new Set();
+  #gates;
 
   constructor(scenario) {
     super();
     this.scenario = scenario;
+    this.#gates = new Map(scenario.held.map((name) => [name, gate()]));
     this.items = conversationItems(scenario.conversations);
     this.idleMinutes = 15;
     this.model = "smollm2-135m";
@@ -60,11 +69,20 @@ class FakeCore extends EventTarget {
   async #start() {
     document.documentElement.dataset.core = "loading";
     await wait(this.scenario.readyAfterMs);
+    await this.held("ready");
     document.documentElement.dataset.core = this.scenario.failsToStart ? "failed" : "ready";
     if (this.scenario.failsToStart)
       throw { code: "core-failed", title: "Not started", detail: "Fake.", action: "reload" };
     performance.mark("balon:core");
     setTimeout(() => this.emit("connection", { state: this.scenario.connection ?? "online" }), 5);
+  }
+
+  held(name) {
+    return this.#gates.get(name)?.opened;
+  }
+
+  release(name) {
+    this.#gates.get(name).open();
   }
 
   emit(type, detail) {
@@ -76,6 +94,7 @@ class FakeCore extends EventTarget {
     const plain = args.map((arg) => (arg instanceof Uint8Array ? new TextDecoder().decode(arg) : arg));
     this.calls.push({ name, args: plain });
     await wait(this.scenario.delays?.[name] ?? 2);
+    await this.held(name);
     if (this.scenario.problems[name]) throw this.scenario.problems[name];
     return this[`call_${name}`](...plain);
   }
@@ -97,8 +116,13 @@ class FakeCore extends EventTarget {
 
   call_prepare_sign_up() {
     this.emit("key-generation", { state: "running" });
-    setTimeout(() => this.emit("key-generation", { state: "done" }), this.scenario.keysAfterMs);
+    this.#keys().then(() => this.emit("key-generation", { state: "done" }));
     return null;
+  }
+
+  async #keys() {
+    await wait(this.scenario.keysAfterMs);
+    await this.held("keys");
   }
 
   call_cancel_sign_up() {
@@ -108,7 +132,7 @@ class FakeCore extends EventTarget {
   async call_sign_up(login) {
     this.login = login;
     this.items = [];
-    await wait(this.scenario.keysAfterMs);
+    await this.#keys();
     const session = this.session("signed-in");
     this.emit("session", { session, reason: "signed-in" });
     return { session, kit: { ...KIT, login } };

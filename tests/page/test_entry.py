@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.page.conftest import OPEN, SIGNED_IN, OpenPage, Watch, calls, emit, expect_calls, wait_for_core
+from tests.page.conftest import OPEN, SIGNED_IN, OpenPage, Watch, calls, emit, expect_calls, release, wait_for_core
 
 STRONG = "umbrella-cobalt-thirteen-Walrus-meadow"
 REFUSED = {
@@ -45,9 +45,10 @@ def test_sign_in_has_its_names_and_opens_the_chat(open_page: OpenPage) -> None:
 
 
 def test_the_form_is_usable_before_the_worker(open_page: OpenPage) -> None:
-    page = open_page({"readyAfterMs": 700})
+    page = open_page({"held": ["ready"]})
     sign_in(page)
     expect(page.get_by_role("button", name="Starting encryption")).to_be_visible()
+    release(page, "ready")
     expect(page.get_by_role("textbox", name="Message", exact=True)).to_be_visible()
     form, core = (
         page.evaluate(f"performance.getEntriesByName('balon:{name}')[0].startTime") for name in ("form", "core")
@@ -72,11 +73,12 @@ def test_a_refused_password_is_an_alert_and_the_field_is_ready_again(open_page: 
 
 
 def test_enter_submits_once(open_page: OpenPage) -> None:
-    page = open_page({"delays": {"sign_in": 300}})
+    page = open_page({"held": ["sign_in"]})
     page.get_by_role("textbox", name="Login name").fill("alice")
     page.get_by_label("Password", exact=True).fill(STRONG)
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
+    release(page, "sign_in")
     expect(page.get_by_role("textbox", name="Message", exact=True)).to_be_visible()
     assert len(calls(page, "sign_in")) == 1
 
@@ -212,11 +214,12 @@ def test_what_was_typed_can_be_shown_and_hidden(open_page: OpenPage) -> None:
 
 
 def test_keys_that_take_long_are_waited_for_and_said(open_page: OpenPage) -> None:
-    page = open_page({"keysAfterMs": 1500})
+    page = open_page({"held": ["keys"]})
     fill_sign_up(page)
     expect(page.get_by_role("progressbar", name="Generating your keys")).not_to_have_attribute("aria-valuenow", "100")
     page.get_by_role("button", name="Create account").click()
     expect(page.get_by_role("button", name="Waiting for your keys")).to_be_visible()
+    release(page, "keys")
     expect(page.get_by_role("dialog", name="Save your recovery kit")).to_be_visible()
     page.on("dialog", lambda question: question.accept())
 
@@ -298,12 +301,18 @@ def test_locking_takes_what_was_decrypted_off_the_page(open_page: OpenPage) -> N
     expect(page.get_by_role("textbox", name="Message", exact=True)).to_have_value("")
 
 
-def test_signing_out_loads_a_fresh_document(open_page: OpenPage) -> None:
-    page = open_page(SIGNED_IN, OPEN)
+def test_signing_out_loads_a_fresh_document_and_shows_no_form_before_it(open_page: OpenPage) -> None:
+    page = open_page({**SIGNED_IN, "held": ["sign_out"]}, OPEN)
     page.evaluate("globalThis.sameDocument = true")
     page.get_by_role("button", name="Account").click()
     page.add_init_script("globalThis.fakeScenario = {}")
     page.get_by_role("menuitem", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Signing out")).to_be_focused()
+    session = page.evaluate("globalThis.fakeCore.session('signed-out')")
+    emit(page, "session", {"session": session, "reason": "signed-out"})
+    page.evaluate("document.querySelector('balon-app').updateComplete")
+    expect(page.get_by_role("textbox")).to_have_count(0)
+    release(page, "sign_out")
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     assert page.evaluate("globalThis.sameDocument") is None
     assert page.url.endswith("/")
@@ -328,21 +337,23 @@ def test_an_expired_session_says_so_at_sign_in(open_page: OpenPage) -> None:
 
 
 def test_a_likely_session_shows_the_chat_while_the_worker_loads(open_page: OpenPage) -> None:
-    page = open_page({"session": "signed-in", "readyAfterMs": 900}, script="indexedDB.open('balon-session');")
+    page = open_page({**SIGNED_IN, "held": ["ready"]}, script="indexedDB.open('balon-session');")
     page.reload()
     box = page.get_by_role("textbox", name="Message", exact=True)
     box.fill("Early bird")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Waiting for encryption to start")).to_be_visible()
     assert calls(page, "send") == []
+    release(page, "ready")
     expect_calls(page, "send", 1)
 
 
 def test_what_was_typed_early_is_kept_when_there_is_no_session_after_all(open_page: OpenPage) -> None:
-    page = open_page({"readyAfterMs": 900}, script="indexedDB.open('balon-session');")
+    page = open_page({"held": ["ready"]}, script="indexedDB.open('balon-session');")
     page.reload()
     page.get_by_role("textbox", name="Message", exact=True).fill("Early bird")
     page.keyboard.press("Enter")
+    release(page, "ready")
     sign_in(page)
     expect(page.get_by_role("textbox", name="Message", exact=True)).to_have_value("Early bird")
     assert calls(page, "send") == []

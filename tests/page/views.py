@@ -204,6 +204,7 @@ VIEWS = {
     "recovery-empty": View(path="/#recovery", reach=steps(recover("", "x"), see("There is no recovery kit yet"))),
     "new-kit": View(path="/#recovery", reach=steps(recover("a kit", PASSPHRASE), see("Save your recovery kit"))),
     "locked": View({"session": "locked"}, reach=see("Locked")),
+    "signing-out": View({**SIGNED_IN, "held": ["sign_out"]}, OPEN, steps(settled, open_account, item("Sign out"))),
     "insecure": View(script=INSECURE, reach=see("Balon needs HTTPS")),
     "too-old": View(script=TOO_OLD, reach=see("This browser is too old")),
     "empty": View({**SIGNED_IN, "conversations": 0}, reach=see("What is on your mind?")),

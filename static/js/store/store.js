@@ -20,6 +20,7 @@ export class Store extends EventTarget {
   session = null; // null until the worker said what it is
   ended = null; // why the last session ended, for the sign-in view
   entering = null; // "sign-up" or "recovery", from sending it until its kit is saved
+  leaving = false; // from signing out until the fresh document comes
   kit = null;
   keys = null; // state of the key generation of the sign-up form
   conversations = null;
@@ -36,7 +37,6 @@ export class Store extends EventTarget {
 
   #core = null;
   #touched = 0;
-  #signingOut = false;
   #connected = deferred();
 
   constructor({ sessionLikely = false } = {}) {
@@ -168,13 +168,14 @@ export class Store extends EventTarget {
   }
 
   async signOut({ to = "/" } = {}) {
-    this.#signingOut = true; // the worker's own event comes before it is done
+    this.#set("leaving", true, "session"); // before the worker's own event, which comes before it is done
     await this.call("sign_out").catch(toProblem);
     this.leave(to);
   }
 
   /** A fresh document: whatever this one remembered is gone with it. Going to a new fragment would load none. */
   leave(to = "/") {
+    this.#set("leaving", true, "session");
     history.replaceState(null, "", to);
     location.reload();
   }
@@ -221,7 +222,7 @@ export class Store extends EventTarget {
   #lost(before, reason) {
     if (before === "signed-in" || before === "locked") {
       const out = this.session.state === "signed-out";
-      if (out && !this.#signingOut && LEAVES_BY_ITSELF.has(reason)) return this.leave();
+      if (out && !this.leaving && LEAVES_BY_ITSELF.has(reason)) return this.leave();
       this.ended = out ? reason : null;
       if (before === "signed-in") this.#forget();
     }

@@ -1,8 +1,10 @@
 import { html, nothing } from "lit";
 import { Element, define } from "../ui/element.js";
+import { entry } from "./entry.js";
 import "./sign_in.js";
 import "./trouble.js";
 
+const LEAVING = { title: "Signing out…", lead: "Your keys are being removed from this browser." };
 const ACTIVITY = ["pointerdown", "keydown"];
 const loaders = {
   "balon-chat": () => import("./chat.js"),
@@ -36,7 +38,8 @@ class App extends Element {
   }
 
   get #view() {
-    const { phase, session, sessionLikely, entering, router } = this.store;
+    const { phase, session, sessionLikely, entering, leaving, router } = this.store;
+    if (leaving) return "leaving"; // a form here would lose what is typed into it
     if (phase === "unsupported" || phase === "failed") return "trouble";
     if (entering) return `balon-${entering}`;
     if (session?.state === "locked") return "balon-locked";
@@ -65,6 +68,7 @@ class App extends Element {
       return html`<main class="entry" aria-busy="true"></main>`;
     }
     return [
+      view === "leaving" ? entry(LEAVING) : nothing,
       view === "trouble" ? html`<balon-trouble .store=${store}></balon-trouble>` : nothing,
       view === "balon-sign-in" ? html`<balon-sign-in .store=${store}></balon-sign-in>` : nothing,
       view === "balon-sign-up" ? html`<balon-sign-up .store=${store}></balon-sign-up>` : nothing,
@@ -77,7 +81,7 @@ class App extends Element {
   /** Whoever uses a screen reader or the keyboard lands in the new view, not on a removed element. */
   updated() {
     const view = this.#view;
-    if (view === this.#shown || !(view === "trouble" || view === "balon-sign-in" || this.#loaded.has(view))) return;
+    if (view === this.#shown || (loaders[view] && !this.#loaded.has(view))) return;
     const first = this.#shown === null;
     this.#shown = view;
     this.updateComplete.then(() => this.#focus(first));
