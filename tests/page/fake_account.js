@@ -68,6 +68,10 @@ export const accountCalls = {
     return null;
   },
 
+  call_put_off_kit_reminder() {
+    return null;
+  },
+
   call_list_sessions() {
     this.sessions ??= makeSessions(this.scenario.sessions);
     return this.sessions;

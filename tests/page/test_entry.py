@@ -107,8 +107,10 @@ def test_sign_up_generates_keys_while_the_form_is_filled_and_shows_the_kit_once(
     assert "BALON-RECOVERY-1." in download.value.path().read_text()
     proceed = dialog.get_by_role("button", name="Continue")
     expect(proceed).to_be_disabled()
+    assert calls(page, "put_off_kit_reminder") == []
     dialog.get_by_role("checkbox", name="I have saved my recovery kit").check()
     proceed.click()
+    assert expect_calls(page, "put_off_kit_reminder", 1) == [[]]
     expect(page.get_by_role("textbox", name="Message", exact=True)).to_be_visible()
     assert "BALON-RECOVERY" not in page.content()
     assert calls(page, "sign_up") == [["alice", STRONG]]

@@ -148,6 +148,7 @@ export class Store extends EventTarget {
   }
 
   kitSaved() {
+    this.call("put_off_kit_reminder").catch(() => {}); // then it comes sooner, which is no harm
     this.kit = this.entering = null;
     this.router.go(location.pathname, { replace: true });
     this.changed("kit");

@@ -9,6 +9,7 @@ from balon_client.alarms import AlarmError
 from balon_client.credentials import Credentials, OutcomeUnknownError
 from balon_client.devices import Devices
 from balon_client.errors import ClientError
+from balon_client.kit_reminder import is_kit_due, note_kit_checked, put_off_kit
 from balon_client.leaving import Leaving
 from balon_client.opening import OpenedAccount
 from balon_client.ports import PasswordBuffer, PasswordKey, Platform
@@ -35,6 +36,8 @@ class AccountCalls:
             "change_password": self.change_password,
             "change_login": self.change_login,
             "check_kit": self.check_kit,
+            "kit_reminder": self.kit_reminder,
+            "put_off_kit_reminder": self.put_off_kit_reminder,
             "list_sessions": self._devices.list_sessions,
             "end_session": self._devices.end_session,
             "end_other_sessions": self._devices.end_other_sessions,
@@ -101,6 +104,17 @@ class AccountCalls:
     async def check_kit(self, text: object) -> None:
         """Shows that a kit opens this account, without using it up."""
         await self._recovery.check(text, await self._session.opened_account())
+        (await self._session.signed_in()).parts.keyring.change(note_kit_checked(self._platform.clock.now_ms()))
+
+    async def kit_reminder(self) -> View:
+        """Whether it is time to check the kit, and when that was last done."""
+        settings = (await self._session.signed_in()).parts.keyring.content.settings
+        due = is_kit_due(settings, self._platform.clock.now_ms())
+        return {"due": due, "checked_ms": settings.kit_checked_ms}
+
+    async def put_off_kit_reminder(self) -> None:
+        """Asks again in a month: the person said that the kit is safe, or that it can wait."""
+        (await self._session.signed_in()).parts.keyring.change(put_off_kit(self._platform.clock.now_ms()))
 
     async def recover(self, text: object, new_password: PasswordBuffer) -> View:
         """Gives the kit's account a new password, master key and kit, and begins its session."""

@@ -7,7 +7,7 @@ waits is applied to theirs. So each change is monotone: heads only rise, pins ar
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -65,6 +65,10 @@ class Settings:
 
     idle_minutes: int = DEFAULT_IDLE_MINUTES
     model: str | None = None
+    kit_checked_ms: int | None = None
+    """When the recovery kit that works was last checked."""
+    kit_asked_ms: int | None = None
+    """When the person last said that it is safe, or that they will check it later."""
 
 
 @dataclass(slots=True)
@@ -90,7 +94,7 @@ class KeyringContent:
                 "contacts": {str(user_id): _contact_json(contact) for user_id, contact in self.contacts.items()},
                 "gateways": [{"identity": encode_b64u(g.identity), "pinned_ms": g.pinned_ms} for g in self.gateways],
                 "conversations": {str(key): _seen_json(seen) for key, seen in self.conversations.items()},
-                "settings": {"idle_minutes": self.settings.idle_minutes, "model": self.settings.model},
+                "settings": asdict(self.settings),
                 "no_plaintext": self.no_plaintext,
             }
         )
@@ -145,7 +149,7 @@ def _parse_contact(fields: Fields) -> Contact:
     return Contact(
         idk_pub=PublicKey(fields.raw("idk_pub", size=PUBLIC_KEY_SIZE)),
         first_seen_ms=fields.integer("first_seen_ms"),
-        verified_ms=fields.integer("verified_ms") if fields.has("verified_ms") else None,
+        verified_ms=_parse_time(fields, "verified_ms"),
     )
 
 
@@ -171,8 +175,16 @@ def _parse_mark(fields: Fields, name: str) -> Mark | None:
 
 def _parse_settings(fields: Fields) -> Settings:
     idle_minutes = fields.integer("idle_minutes")
-    model = fields.text("model", limit=200) if fields.has("model") else None
-    return Settings(idle_minutes if idle_minutes in IDLE_MINUTES else DEFAULT_IDLE_MINUTES, model)
+    return Settings(
+        idle_minutes=idle_minutes if idle_minutes in IDLE_MINUTES else DEFAULT_IDLE_MINUTES,
+        model=fields.text("model", limit=200) if fields.has("model") else None,
+        kit_checked_ms=_parse_time(fields, "kit_checked_ms"),
+        kit_asked_ms=_parse_time(fields, "kit_asked_ms"),
+    )
+
+
+def _parse_time(fields: Fields, name: str) -> int | None:
+    return fields.integer(name) if fields.has(name) else None
 
 
 # --- Changes ---
@@ -242,7 +254,9 @@ def choose_settings(idle_minutes: int | None, model: str | None) -> Change:
 
     def change(content: KeyringContent) -> bool:
         before = content.settings
-        content.settings = Settings(idle_minutes or before.idle_minutes, model or before.model)
+        content.settings = replace(
+            before, idle_minutes=idle_minutes or before.idle_minutes, model=model or before.model
+        )
         return content.settings != before
 
     return change

@@ -28,6 +28,7 @@ from balon_client.credentials import NotChangedError, log_in_as_changed, verify_
 from balon_client.errors import ClientError, DecryptionError, KeyPairError, NetworkError, ProblemError, ResponseError
 from balon_client.keyring import open_keyring, seal_keyring
 from balon_client.keyring_model import KeyringContent
+from balon_client.kit_reminder import forget_kit
 from balon_client.kits import (
     KitDamagedCredentialError,
     KitMismatchError,
@@ -229,6 +230,7 @@ class Recovery:
 
     async def _records_of(self, found: _Found, terms: AccountTerms, sealed: SealedAccount) -> AccountRecords:
         version = found.records.keyring.version + 1
+        forget_kit(found.content)
         keyring = await seal_keyring(self._platform.crypto, sealed.keys.mek, terms.user_id, version, found.content)
         return AccountRecords(
             kdf=terms.kdf,
