@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PASSWORD = "umbrella-cobalt-thirteen-Walrus-meadow"
-CORE_TIMEOUT_MS = 30_000
+CORE_TIMEOUT_MS = 60_000
 KEYS_TIMEOUT_MS = 60_000
 LOCK_TIMEOUT_MS = 20_000
 KEPT_KEYS = """async () => {

@@ -154,7 +154,7 @@ def test_an_idle_minute_locks_all_tabs_and_a_reload_stays_locked(enter: Callable
     tab = second_tab(laptop)
     laptop.open_settings()
     laptop.page.get_by_label("Lock when nothing happens for").select_option("1")
-    expect(laptop.page.get_by_text("Saved.")).to_be_visible()
+    expect(laptop.page.get_by_text("Saved.", exact=True)).to_be_visible()
     laptop.page.evaluate(SHIFT, 2 * MINUTE_MS)
     for each in (tab, laptop):
         each.expect_locked()

@@ -76,12 +76,18 @@ def installation(whole_installation: tuple[Installation, Wiretap]) -> Installati
 
 
 @pytest.fixture
-def wiretap(whole_installation: tuple[Installation, Wiretap], upstream: FakeOpenAIServer) -> Iterator[Wiretap]:
-    """What crosses the wire; honest and empty at the start of each test. After it the model is its ordinary self again."""
+def wiretap(whole_installation: tuple[Installation, Wiretap]) -> Iterator[Wiretap]:
+    """What crosses the wire; honest and empty at the start of each test."""
     tap = whole_installation[1]
     tap.forget()
     yield tap
     tap.forget()
+
+
+@pytest.fixture(autouse=True)
+def ordinary_model(upstream: FakeOpenAIServer) -> Iterator[None]:
+    """Whatever a test let the model say, it says ordinary things after it."""
+    yield
     upstream.script = Script()
 
 
