@@ -17,8 +17,8 @@ from accounts.sessions import end_all_sessions
 from conversations.models import Conversation, Stream
 from conversations.services import erase_conversation, notify_members
 from conversations.streams import drop_streams_on_commit
+from keystore.rosters import remove_member
 from keystore.selectors import conversation_ids_of, member_ids
-from keystore.services import remove_member
 
 
 def delete_due_accounts() -> int:

@@ -16,7 +16,7 @@ from django.db.models import Model, Q
 from accounts import models as accounts
 from accounts.decoys import hash_login
 from conversations.models import Conversation, Message, Meta, Stream
-from keystore.models import Grant, KeyBundle, Keyring, Membership, RosterEntry
+from keystore.models import Grant, KeyBundle, Keyring, Membership, PreviousKey, RosterEntry
 from keystore.selectors import conversation_ids_of
 
 
@@ -136,7 +136,13 @@ TABLES = (
     ),
     Table(
         RosterEntry,
-        "The signed history of who came and went in these conversations.",
+        "The signed history of who came and went in these conversations, with the public keys that people came with.",
+        _places,
+    ),
+    Table(
+        PreviousKey,
+        "Former keys of these conversations, each sealed under the next one, so that members can read what came "
+        "before. How often the key changed can be seen.",
         _places,
     ),
     Table(

@@ -8,10 +8,14 @@ from keystore.columns import OpaqueField
 
 
 class Conversation(models.Model):
-    """A conversation: its epoch and the head of its order of messages. Writers lock this row."""
+    """A conversation: its epoch and the head of its order of messages. Writers lock this row.
+
+    `epoch_position` is the newest position when the epoch began.
+    """
 
     id = models.UUIDField(primary_key=True, editable=False)
     epoch = models.PositiveBigIntegerField(default=0)
+    epoch_position = models.PositiveBigIntegerField(default=0, db_default=0)
     head_position = models.PositiveBigIntegerField(default=0)
     head_hash = OpaqueField(null=True)
     created_ms = models.PositiveBigIntegerField(default=now_ms)

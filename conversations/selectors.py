@@ -7,13 +7,15 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from balon.protocol.roster import Role
 from conversations.errors import ForbiddenError, NotFoundError
 from conversations.models import Conversation, Message, Meta, Stream
 from keystore import selectors as keys
 from keystore.clock import now_ms
-from keystore.models import Grant, RosterEntry
+from keystore.models import Grant, PreviousKey, RosterEntry
 from keystore.selectors import Standing
 
+READERS = frozenset({Role.OWNER, Role.MEMBER, Role.READER})
 STREAM_LIFETIME_MS = 24 * 3_600_000
 
 MESSAGE_COLUMNS = (
@@ -37,9 +39,16 @@ class ConversationView:
     """A conversation with all that a requester needs to open it."""
 
     conversation: Conversation
+    role: Role
     roster: list[RosterEntry]
     grants: list[Grant]
+    previous: list[PreviousKey]
     meta: Meta | None
+
+    @property
+    def may_read(self) -> bool:
+        """Whether more of it shows than that one is invited."""
+        return self.role in READERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +108,14 @@ def get_conversation(*, requester_id: UUID, conversation_id: UUID) -> Conversati
         NotFoundError: They are a stranger to it, or it does not exist.
     """
     require_standing(requester_id=requester_id, conversation_id=conversation_id)
-    conversation = Conversation.objects.filter(pk=conversation_id).first()
-    if conversation is None:
+    views = _complete(list(Conversation.objects.filter(pk=conversation_id)), requester_id)
+    if not views:
         raise NotFoundError
-    return _complete([conversation], requester_id)[0]
+    return views[0]
 
 
 def list_conversations(*, requester_id: UUID, after: Activity | None, limit: int) -> ListPage:
-    """A page of the requester's conversations, newest activity first; five queries whatever its length."""
+    """A page of the requester's conversations, newest activity first; seven queries whatever its length."""
     rows = Conversation.objects.filter(pk__in=keys.conversation_ids_of(requester_id))
     if after is not None:
         earlier = Q(updated_ms__lt=after.updated_ms)
@@ -118,17 +127,22 @@ def list_conversations(*, requester_id: UUID, after: Activity | None, limit: int
 
 def _complete(conversations: Sequence[Conversation], requester_id: UUID) -> list[ConversationView]:
     ids = [conversation.pk for conversation in conversations]
+    roles = keys.list_roles(user_id=requester_id, conversation_ids=ids)
     rosters = keys.list_rosters(ids)
     grants = keys.list_grants(user_id=requester_id, conversation_ids=ids)
+    previous = keys.list_previous_keys(ids)
     metas = Meta.objects.in_bulk(ids)
     return [
         ConversationView(
             conversation=conversation,
+            role=roles[conversation.pk],
             roster=rosters[conversation.pk],
             grants=grants[conversation.pk],
+            previous=previous[conversation.pk],
             meta=metas.get(conversation.pk),
         )
         for conversation in conversations
+        if conversation.pk in roles
     ]
 
 

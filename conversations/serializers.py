@@ -26,8 +26,14 @@ from keystore.fields import (
     StrictSerializer,
     to_signed,
 )
-from keystore.serializers import serialize_grant, serialize_signed
-from keystore.services import GrantDraft
+from keystore.grants import GrantDraft
+from keystore.serializers import (
+    PreviousKeySerializer,
+    RosterEntrySerializer,
+    serialize_grant,
+    serialize_previous_key,
+    serialize_roster_entry,
+)
 
 MAX_MESSAGE_SIZE = 1 << 20
 MAX_META_SIZE = 1 << 14
@@ -43,10 +49,10 @@ class CreateConversationSerializer(StrictSerializer):
     roster = SignedSerializer()
     grant = GrantSerializer()
 
-    def to_grant(self) -> GrantDraft:
-        """The validated grant."""
+    def to_grant(self, user_id: UUID) -> GrantDraft:
+        """The validated grant, of the first epoch to its maker."""
         grant = self.validated_data["grant"]
-        return GrantDraft(signed=to_signed(grant), wrapped=grant["wrapped"])
+        return GrantDraft(user_id=user_id, epoch=0, signed=to_signed(grant), wrapped=grant["wrapped"])
 
 
 class SendMessageSerializer(StrictSerializer):
@@ -96,11 +102,13 @@ class ConversationSerializer(StrictSerializer):
 
     id = IdField()
     epoch = CountField()
+    epoch_position = CountField()
     created_ms = CountField()
     updated_ms = CountField()
     head = HeadSerializer(allow_null=True)
-    roster = SignedSerializer(many=True)
+    roster = RosterEntrySerializer(many=True)
     grants = GrantSerializer(many=True)
+    previous = PreviousKeySerializer(many=True)
     meta = MetaSerializer(allow_null=True)
 
 
@@ -219,11 +227,13 @@ def serialize_conversation(view: ConversationView) -> dict[str, Any]:
     return {
         "id": str(conversation.pk),
         "epoch": conversation.epoch,
+        "epoch_position": conversation.epoch_position,
         "created_ms": conversation.created_ms,
         "updated_ms": conversation.updated_ms,
-        "head": serialize_head(conversation),
-        "roster": [serialize_signed(entry) for entry in view.roster],
+        "head": serialize_head(conversation) if view.may_read else None,
+        "roster": [serialize_roster_entry(entry) for entry in view.roster],
         "grants": [serialize_grant(grant) for grant in view.grants],
+        "previous": [serialize_previous_key(key) for key in view.previous] if view.may_read else [],
         "meta": None if view.meta is None else serialize_meta(view.meta),
     }
 

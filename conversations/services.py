@@ -22,8 +22,9 @@ from conversations.models import Conversation, Message, Meta, Stream
 from conversations.streams import drop_streams_on_commit
 from keystore import selectors as keys
 from keystore.clock import now_ms
+from keystore.grants import GrantDraft, store_grants
 from keystore.notices import notify_on_commit
-from keystore.services import GrantDraft, create_roster, delete_roster
+from keystore.rosters import create_roster, delete_roster
 from keystore.signatures import Signed, verify_signature
 
 WRITERS = frozenset({Role.OWNER, Role.MEMBER})
@@ -71,7 +72,8 @@ def create_conversation(*, requester_id: UUID, conversation_id: UUID, roster: Si
     try:
         with transaction.atomic():
             Conversation.objects.create(pk=conversation_id)
-            create_roster(requester_id=requester_id, conversation_id=conversation_id, signed=roster, grant=grant)
+            step = create_roster(requester_id=requester_id, conversation_id=conversation_id, signed=roster)
+            store_grants([grant], step=step)
             notify_members(conversation_id, "created")
     except IntegrityError as error:
         if not _is_same_roster(requester_id, conversation_id, roster):

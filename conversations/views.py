@@ -59,14 +59,14 @@ class ConversationsView(APIView):
     def post(self, request: Request) -> Response:
         """Creates a conversation with its first roster entry and the creator's grant."""
         shape = _validate(CreateConversationSerializer(data=request.data))
-        conversation_id = shape.validated_data["conversation_id"]
+        requester_id, conversation_id = requester_id_of(request), shape.validated_data["conversation_id"]
         created = services.create_conversation(
-            requester_id=requester_id_of(request),
+            requester_id=requester_id,
             conversation_id=conversation_id,
             roster=to_signed(shape.validated_data["roster"]),
-            grant=shape.to_grant(),
+            grant=shape.to_grant(requester_id),
         )
-        view = selectors.get_conversation(requester_id=requester_id_of(request), conversation_id=conversation_id)
+        view = selectors.get_conversation(requester_id=requester_id, conversation_id=conversation_id)
         return Response(serialize_conversation(view), status=_created(created))
 
 

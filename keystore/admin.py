@@ -7,7 +7,7 @@ from django.db.models import Model, QuerySet
 from django.db.models.functions import Length
 from django.http import HttpRequest
 
-from keystore.models import Grant, KeyBundle, Keyring, Membership, RosterEntry
+from keystore.models import Grant, KeyBundle, Keyring, Membership, PreviousKey, RosterEntry
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Model]
@@ -73,8 +73,16 @@ class KeyringAdmin(SizedAdmin):
 class RosterEntryAdmin(MetadataAdmin):
     """Lengths of rosters."""
 
-    list_display = ("conversation_id", "seq")
-    fields = ("conversation_id", "seq")
+    list_display = ("conversation_id", "seq", "epoch")
+    fields = ("conversation_id", "seq", "epoch")
+
+
+@admin.register(PreviousKey)
+class PreviousKeyAdmin(SizedAdmin):
+    """Which former keys are handed on."""
+
+    list_display = ("conversation_id", "epoch", "size")
+    fields = ("conversation_id", "epoch", "size")
 
 
 @admin.register(Membership)

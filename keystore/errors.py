@@ -32,3 +32,48 @@ class UnknownUserError(KeystoreError):
     status_code = status.HTTP_404_NOT_FOUND
     default_detail = "There is nothing here."
     default_code = "not-found"
+
+
+class RosterConflictError(KeystoreError):
+    """A roster entry that does not follow the newest one."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "The list of people changed in the meantime."
+    default_code = "roster-conflict"
+
+
+class ForbiddenEntryError(KeystoreError):
+    """A roster entry that its actor has no right to make."""
+
+    status_code = status.HTTP_403_FORBIDDEN
+    default_detail = "Your role in this conversation does not allow this."
+    default_code = "forbidden"
+
+
+class LastOwnerError(KeystoreError):
+    """A roster entry after which nobody would own the conversation."""
+
+    default_detail = "A conversation keeps an owner."
+    default_code = "last-owner"
+
+
+class RoomFullError(KeystoreError):
+    """A roster entry after which too many people would be in the conversation."""
+
+    default_detail = "No more people fit into this conversation."
+    default_code = "room-full"
+
+
+class RotationIncompleteError(KeystoreError):
+    """A replacement of keys that leaves out a grant, or brings one that there was not."""
+
+    default_detail = "The replacement of keys does not cover all that is on record."
+    default_code = "rotation-incomplete"
+
+
+class UnknownRosterError(KeystoreError):
+    """A conversation that does not exist."""
+
+    status_code = status.HTTP_404_NOT_FOUND
+    default_detail = "There is nothing here."
+    default_code = "not-found"

@@ -39,12 +39,21 @@ class Keyring(models.Model):
 
 
 class RosterEntry(models.Model):
-    """One link of a conversation's signed chain of members. Never changed."""
+    """One link of a conversation's signed chain of members. Never changed.
+
+    Whoever stores the next `seq` first wins: that is what orders writers of a roster, in whatever layer they are.
+    Subject's keys stand beside `create`, `invite` and `rekey`. `epoch` and `exposes` are copied out of what the entry
+    leads to: whether it tells that the key of its epoch must not be used any more.
+    """
 
     conversation_id = models.UUIDField()
     seq = models.PositiveBigIntegerField()
     statement = OpaqueField()
     signature = OpaqueField()
+    subject_idk_pub = OpaqueField(null=True)
+    subject_rsa_kid = OpaqueField(null=True)
+    epoch = models.PositiveBigIntegerField(db_default=0)
+    exposes = models.BooleanField(db_default=False)
 
     class Meta:
         verbose_name_plural = "roster entries"
@@ -52,6 +61,20 @@ class RosterEntry(models.Model):
 
     def __str__(self) -> str:
         return f"entry {self.seq} of {self.conversation_id}"
+
+
+class PreviousKey(models.Model):
+    """The key of the epoch before, sealed under this epoch's key: how history is handed on (PREV)."""
+
+    conversation_id = models.UUIDField()
+    epoch = models.PositiveBigIntegerField()
+    envelope = OpaqueField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("conversation_id", "epoch"), name="previous_key_once"),)
+
+    def __str__(self) -> str:
+        return f"key before epoch {self.epoch} of {self.conversation_id}"
 
 
 class Membership(models.Model):

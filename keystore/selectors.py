@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from balon.protocol.roster import Role
 from keystore.errors import UnknownUserError
-from keystore.models import Grant, KeyBundle, Keyring, Membership, RosterEntry
+from keystore.models import Grant, KeyBundle, Keyring, Membership, PreviousKey, RosterEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +103,18 @@ def list_grants(*, user_id: UUID, conversation_ids: Iterable[UUID]) -> dict[UUID
     for grant in rows.order_by("conversation_id", "epoch"):
         grants[grant.conversation_id].append(grant)
     return grants
+
+
+def list_previous_keys(conversation_ids: Iterable[UUID]) -> dict[UUID, list[PreviousKey]]:
+    """The sealed keys of former epochs of authorised conversations, oldest first."""
+    previous: dict[UUID, list[PreviousKey]] = defaultdict(list)
+    rows = PreviousKey.objects.filter(conversation_id__in=conversation_ids)
+    for row in rows.order_by("conversation_id", "epoch"):
+        previous[row.conversation_id].append(row)
+    return previous
+
+
+def list_roles(*, user_id: UUID, conversation_ids: Iterable[UUID]) -> dict[UUID, Role]:
+    """What a person is in each of some conversations; strangers' ones are missing."""
+    rows = Membership.objects.filter(user_id=user_id, conversation_id__in=conversation_ids)
+    return {place: Role(role) for place, role in rows.values_list("conversation_id", "role")}

@@ -6,11 +6,12 @@ from rest_framework import serializers
 
 from balon.protocol.encoding import encode_b64u
 from balon.protocol.envelope import Kind
-from balon.protocol.statements import Bundle
-from keystore.fields import CountField, EnvelopeField, IdField, SignedSerializer, StrictSerializer
-from keystore.models import Grant, KeyBundle, Keyring
+from balon.protocol.statements import HASH_SIZE, PUBLIC_KEY_SIZE, Bundle
+from keystore.fields import CountField, EnvelopeField, FixedBytesField, IdField, SignedSerializer, StrictSerializer
+from keystore.models import Grant, KeyBundle, Keyring, PreviousKey, RosterEntry
 
 MAX_KEYRING_SIZE = 512 * 1024
+CONVERSATION_KEY_SIZE = 32
 
 
 class KeyringSerializer(StrictSerializer):
@@ -34,6 +35,26 @@ class UserKeysSerializer(StrictSerializer):
     bundle = SignedSerializer()
 
 
+class SubjectSerializer(StrictSerializer):
+    """The keys that a roster entry brings in."""
+
+    idk_pub = FixedBytesField(PUBLIC_KEY_SIZE)
+    rsa_kid = FixedBytesField(HASH_SIZE)
+
+
+class RosterEntrySerializer(SignedSerializer):
+    """A roster entry as it is told."""
+
+    subject = SubjectSerializer(allow_null=True)
+
+
+class PreviousKeySerializer(StrictSerializer):
+    """The key of the epoch before, sealed under this epoch's."""
+
+    epoch = CountField(least=1)
+    envelope = EnvelopeField(Kind.PREV, plain_min=CONVERSATION_KEY_SIZE, plain_max=CONVERSATION_KEY_SIZE)
+
+
 def serialize_signed(row: Any) -> dict[str, str]:
     """Any row with a statement and its signature."""
     return {"statement": encode_b64u(row.statement), "signature": encode_b64u(row.signature)}
@@ -42,6 +63,19 @@ def serialize_signed(row: Any) -> dict[str, str]:
 def serialize_grant(grant: Grant) -> dict[str, str]:
     """A grant of the requester's own."""
     return {**serialize_signed(grant), "wrapped": encode_b64u(grant.wrapped)}
+
+
+def serialize_roster_entry(entry: RosterEntry) -> dict[str, Any]:
+    """A roster entry, with the keys that it brings in beside it."""
+    subject = None
+    if entry.subject_idk_pub is not None and entry.subject_rsa_kid is not None:
+        subject = {"idk_pub": encode_b64u(entry.subject_idk_pub), "rsa_kid": encode_b64u(entry.subject_rsa_kid)}
+    return {**serialize_signed(entry), "subject": subject}
+
+
+def serialize_previous_key(row: PreviousKey) -> dict[str, Any]:
+    """The sealed key of the epoch before `epoch`."""
+    return {"epoch": row.epoch, "envelope": encode_b64u(row.envelope)}
 
 
 def serialize_keyring(keyring: Keyring) -> dict[str, Any]:

@@ -1,18 +1,16 @@
-"""Writes of key records. Every signed statement is verified here before it is stored."""
+"""Writes of a person's key records. Every signed statement is verified here before it is stored."""
 
-import hashlib
 import hmac
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
 
-from balon.protocol import roster, statements
+from balon.protocol import statements
 from balon.protocol.errors import StatementError
-from balon.protocol.roster import Member, Role
 from keystore.clock import now_ms
 from keystore.errors import InvalidStatementError, VersionConflictError
-from keystore.models import Grant, KeyBundle, Keyring, Membership, RosterEntry
+from keystore.models import KeyBundle, Keyring
 from keystore.notices import notify_on_commit
 from keystore.signatures import Signed, verify_signature
 
@@ -38,14 +36,6 @@ class ResealedKeys:
     rsa_env: bytes
     keyring_version: int
     keyring_env: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class GrantDraft:
-    """A grant as it came: the signed statement and the 512 wrapped bytes."""
-
-    signed: Signed
-    wrapped: bytes
 
 
 def create_account_keys(*, user_id: UUID, login: str, keys: AccountKeys) -> None:
@@ -147,90 +137,3 @@ def reseal_account_keys(*, user_id: UUID, keys: ResealedKeys) -> None:
     if not KeyBundle.objects.filter(pk=user_id).update(idk_env=keys.idk_env, rsa_env=keys.rsa_env):
         raise InvalidStatementError("The account has no keys.")
     _swap_keyring(user_id=user_id, version=keys.keyring_version, envelope=keys.keyring_env)
-
-
-def create_roster(*, requester_id: UUID, conversation_id: UUID, signed: Signed, grant: GrantDraft) -> None:
-    """Stores the first roster entry, the membership that follows from it, and the creator's grant to themselves.
-
-    Within the caller's transaction. The keys that everything is judged by come from the requester's stored bundle.
-
-    Raises:
-        InvalidStatementError: The entry does not create this conversation for this requester, or the grant does not
-            follow from it, or a signature does not fit.
-    """
-    owner = _owner_of(requester_id)
-    entry = _verify_creation(signed, conversation_id=conversation_id, owner=owner)
-    _verify_self_grant(grant, entry=entry, owner=owner)
-    RosterEntry.objects.create(
-        conversation_id=conversation_id, seq=entry.seq, statement=signed.statement, signature=signed.signature
-    )
-    Membership.objects.create(
-        conversation_id=conversation_id,
-        user_id=owner.user_id,
-        idk_pub=owner.idk_pub,
-        rsa_kid=owner.rsa_kid,
-        role=owner.role,
-    )
-    _store_grant(grant, conversation_id=conversation_id, epoch=entry.epoch, user_id=owner.user_id)
-
-
-def _owner_of(user_id: UUID) -> Member:
-    bundle = KeyBundle.objects.filter(pk=user_id).first()
-    if bundle is None:
-        raise InvalidStatementError("The account has no keys.")
-    return Member(user_id=user_id, idk_pub=bundle.idk_pub, rsa_kid=bundle.rsa_kid, role=Role.OWNER)
-
-
-def _verify_creation(signed: Signed, *, conversation_id: UUID, owner: Member) -> statements.RosterEntry:
-    try:
-        entry = statements.RosterEntry.parse(signed.statement)
-        roster.create_roster(entry, owner)
-    except StatementError as error:
-        raise InvalidStatementError(f"The roster entry is not valid. {error}") from error
-    if entry.conversation_id != conversation_id:
-        raise InvalidStatementError("The roster entry is of another conversation.")
-    verify_signature(owner.idk_pub, signed)
-    return entry
-
-
-def _verify_self_grant(grant: GrantDraft, *, entry: statements.RosterEntry, owner: Member) -> None:
-    expected = statements.Grant(
-        conversation_id=entry.conversation_id,
-        epoch=entry.epoch,
-        recipient_id=owner.user_id,
-        rsa_kid=owner.rsa_kid,
-        ck_commit=entry.ck_commit,
-        wrapped_hash=hashlib.sha256(grant.wrapped).digest(),
-        grantor_id=owner.user_id,
-        roster_hash=entry.hash,
-    )
-    if not hmac.compare_digest(grant.signed.statement, expected.serialize()):
-        raise InvalidStatementError("The grant does not follow from the roster and the keys on record.")
-    verify_signature(owner.idk_pub, grant.signed)
-
-
-def _store_grant(grant: GrantDraft, *, conversation_id: UUID, epoch: int, user_id: UUID) -> None:
-    Grant.objects.create(
-        conversation_id=conversation_id,
-        epoch=epoch,
-        user_id=user_id,
-        statement=grant.signed.statement,
-        signature=grant.signed.signature,
-        wrapped=grant.wrapped,
-    )
-
-
-def delete_roster(conversation_id: UUID) -> None:
-    """Forgets who was in a conversation, and every grant of its keys; within the caller's transaction."""
-    Grant.objects.filter(conversation_id=conversation_id).delete()
-    Membership.objects.filter(conversation_id=conversation_id).delete()
-    RosterEntry.objects.filter(conversation_id=conversation_id).delete()
-
-
-def remove_member(*, conversation_id: UUID, user_id: UUID) -> None:
-    """Takes a deleted account off a conversation, with its grants; within the caller's transaction.
-
-    The signed list keeps its entries: nobody is there to sign another.
-    """
-    Grant.objects.filter(conversation_id=conversation_id, user_id=user_id).delete()
-    Membership.objects.filter(conversation_id=conversation_id, user_id=user_id).delete()

@@ -25,6 +25,22 @@ class RosterError(StatementError):
     """A roster entry that may not follow the entries before it (docs/protocol.md section 7)."""
 
 
+class OutdatedEntryError(RosterError):
+    """A roster entry that does not follow the newest one: somebody else was faster, or it is a replay."""
+
+
+class ForbiddenEntryError(RosterError):
+    """A roster entry that its actor has no right to make."""
+
+
+class LastOwnerError(RosterError):
+    """A roster entry after which nobody would own the conversation."""
+
+
+class RosterFullError(RosterError):
+    """A roster entry after which more people would be in the conversation than it may hold."""
+
+
 class RecoveryKitError(ProtocolError):
     """A recovery code or credential that is not one (docs/protocol.md section 6)."""
 

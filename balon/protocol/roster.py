@@ -8,13 +8,18 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeVar
 from uuid import UUID
 
 from balon.protocol.encoding import NIL_UUID, ZERO_HASH, encode_context
-from balon.protocol.errors import RosterError
+from balon.protocol.errors import (
+    ForbiddenEntryError,
+    LastOwnerError,
+    OutdatedEntryError,
+    RosterError,
+    RosterFullError,
+)
 from balon.protocol.statements import RosterEntry
 
 T = TypeVar("T")
@@ -52,18 +57,18 @@ class Member:
     idk_pub: bytes
     rsa_kid: bytes
     role: Role
+    encoded: bytes = field(init=False, repr=False, compare=False)
+    """ctx("member", …), made once, since a room of 200 is hashed again for each entry of its roster."""
+
+    def __post_init__(self) -> None:
+        encoded = encode_context("member", self.user_id, self.idk_pub, self.rsa_kid, str(self.role))
+        object.__setattr__(self, "encoded", encoded)
 
 
 def hash_members(members: Mapping[UUID, Member]) -> bytes:
     """members_hash: SHA-256 over ctx("member", …) of each member, sorted by user id; 32 bytes."""
-    ordered = sorted(members.values(), key=lambda member: member.user_id.bytes)
-    return hashlib.sha256(b"".join(map(_encode_member, ordered))).digest()
-
-
-@lru_cache(maxsize=4096)
-def _encode_member(member: Member) -> bytes:
-    """Kept, since a room of 200 is hashed again for each entry of its roster."""
-    return encode_context("member", member.user_id, member.idk_pub, member.rsa_kid, str(member.role))
+    ordered = sorted(members.values(), key=lambda member: member.user_id.int)
+    return hashlib.sha256(b"".join(member.encoded for member in ordered)).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +138,16 @@ def apply_entry(state: RosterState, entry: RosterEntry, subject: Member | None =
             must agree with it; whether the keys are that person's is another question (section 7, "Whose keys").
 
     Raises:
-        RosterError: The entry does not follow, its actor may not do this, or it says something else about the members.
+        OutdatedEntryError: The entry does not follow the newest one.
+        ForbiddenEntryError: Its actor may not do this.
+        LastOwnerError, RosterFullError: It leads to a conversation without an owner, or of too many people.
+        RosterError: It says something else about members, epoch or key than what follows.
     """
-    _verify_follows(state, entry)
+    verify_follows(state, entry)
     changed = _RULES[_op_of(entry)](state, entry, subject)
     if entry.members_hash != hash_members(changed.members):
         raise RosterError("The entry's members are not those it leads to.")
-    if not changed.owners or len(changed.members) > MAX_MEMBERS:
-        raise RosterError(f"A conversation has an owner and at most {MAX_MEMBERS} people.")
+    _verify_size(changed)
     return replace(_advance_epoch(changed, entry), head=entry.hash, seq=entry.seq)
 
 
@@ -153,19 +160,35 @@ def complete_entry(state: RosterState, draft: RosterEntry, subject: Member | Non
         subject: As for `apply_entry`.
 
     Raises:
-        RosterError: The entry does not follow, or its actor may not do this.
+        RosterError: As `apply_entry`.
     """
-    _verify_follows(state, draft)
-    return replace(draft, members_hash=hash_members(_RULES[_op_of(draft)](state, draft, subject).members))
+    verify_follows(state, draft)
+    changed = _RULES[_op_of(draft)](state, draft, subject)
+    _verify_size(changed)
+    return replace(draft, members_hash=hash_members(changed.members))
 
 
-def _verify_follows(state: RosterState, entry: RosterEntry) -> None:
+def _verify_size(state: RosterState) -> None:
+    if not any(each.role is Role.OWNER for each in state.members.values()):
+        raise LastOwnerError("A conversation keeps an owner: make somebody else one first.")
+    if len(state.members) > MAX_MEMBERS:
+        raise RosterFullError(f"A conversation holds at most {MAX_MEMBERS} people.")
+
+
+def verify_follows(state: RosterState, entry: RosterEntry) -> None:
+    """Verifies what needs no knowledge of the deed: the place in the chain, the actor, and the empty fields.
+
+    Raises:
+        OutdatedEntryError: The entry does not follow the newest one.
+        ForbiddenEntryError: Its actor is not on the roster.
+        RosterError: It is of another conversation, or a field is set that must be empty.
+    """
     if entry.conversation_id != state.conversation_id:
         raise RosterError("The entry is of another conversation.")
     if entry.seq != state.seq + 1 or entry.prev_hash != state.head:
-        raise RosterError("The entry does not follow the newest one.")
+        raise OutdatedEntryError("The entry does not follow the newest one.")
     if entry.actor_id not in state.members:
-        raise RosterError("The actor is not on the roster.")
+        raise ForbiddenEntryError("The actor is not on the roster.")
     if entry.op not in _TARGETED and entry.target_id != NIL_UUID:
         raise RosterError("This entry has no target.")
     if entry.op not in _ROLE_GIVING and entry.role != "":
@@ -193,10 +216,10 @@ def _advance_epoch(state: RosterState, entry: RosterEntry) -> RosterState:
 
 def _invite(state: RosterState, entry: RosterEntry, subject: Member | None) -> RosterState:
     _require_owner(state, entry)
-    if subject is None or subject.user_id != entry.target_id or subject.role is not Role.INVITED:
-        raise RosterError("An invitation needs the keys of the person it invites.")
     if entry.target_id in state.members:
         raise RosterError("This person is on the roster already.")
+    if subject is None or subject.user_id != entry.target_id or subject.role is not Role.INVITED:
+        raise RosterError("An invitation needs the keys of the person it invites.")
     invited = {**state.invited_roles, entry.target_id: _given_role(entry)}
     return replace(_with_member(state, subject), invited_roles=MappingProxyType(invited))
 
@@ -235,7 +258,7 @@ def _change_role(state: RosterState, entry: RosterEntry, _subject: Member | None
 
 def _rotate(state: RosterState, entry: RosterEntry, _subject: Member | None) -> RosterState:
     if state.role_of(entry.actor_id) not in {Role.OWNER, Role.MEMBER}:
-        raise RosterError("Only owners and members rotate keys.")
+        raise ForbiddenEntryError("Only owners and members rotate keys.")
     return state
 
 
@@ -250,12 +273,12 @@ def _rekey(state: RosterState, entry: RosterEntry, subject: Member | None) -> Ro
 
 def _require_owner(state: RosterState, entry: RosterEntry) -> None:
     if state.role_of(entry.actor_id) is not Role.OWNER:
-        raise RosterError("Only owners change who is in a conversation.")
+        raise ForbiddenEntryError("Only owners change who is in a conversation.")
 
 
 def _require_invited(state: RosterState, entry: RosterEntry) -> Member:
     if state.role_of(entry.actor_id) is not Role.INVITED:
-        raise RosterError("Only who is invited accepts or declines.")
+        raise ForbiddenEntryError("Only who is invited accepts or declines.")
     return state.members[entry.actor_id]
 
 

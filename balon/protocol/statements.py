@@ -6,7 +6,7 @@ grant, roster, gateway-key) have a class that serializes and parses them; the ot
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 from uuid import UUID
@@ -93,7 +93,7 @@ class _TravellingStatement:
 
     def serialize(self) -> Statement:
         """The encoded context, as it is signed."""
-        return encode_context(self.LABEL, *astuple(self))
+        return encode_context(self.LABEL, *(getattr(self, each.name) for each in fields(self)))
 
     @classmethod
     def parse(cls, statement: bytes) -> Self:

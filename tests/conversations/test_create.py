@@ -15,7 +15,9 @@ from tests.keys import Keys, public_bytes, signed
 
 pytestmark = pytest.mark.django_db
 
-RECORD = {"id", "epoch", "created_ms", "updated_ms", "head", "roster", "grants", "meta"}
+RECORD = {
+    "id", "epoch", "epoch_position", "created_ms", "updated_ms", "head", "roster", "grants", "previous", "meta",
+}  # fmt: skip
 
 
 def test_creates_roster_membership_and_grant(alice: Browser):
@@ -30,7 +32,9 @@ def test_creates_roster_membership_and_grant(alice: Browser):
         None,
         None,
     )
-    assert content["roster"] == [body["roster"]]
+    subject = {"idk_pub": encode_b64u(public_bytes(alice.keys.idk)), "rsa_kid": encode_b64u(alice.keys.rsa_kid)}
+    assert content["roster"] == [{**body["roster"], "subject": subject}]
+    assert (content["epoch_position"], content["previous"]) == (0, [])
     assert content["grants"] == [body["grant"]]
     assert alice.get(f"conversations/{body['conversation_id']}").json() == content
     assert Membership.objects.get().role == "owner"

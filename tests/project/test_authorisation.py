@@ -136,7 +136,7 @@ ADMIN_MODELS = {
     "accounts_deletionrequest", "accounts_recoveryrecord", "accounts_signinrecord", "accounts_signinsession",
     "accounts_user", "auth_group", "conversations_conversation", "conversations_message", "conversations_meta",
     "conversations_stream", "keystore_grant", "keystore_keybundle", "keystore_keyring", "keystore_membership",
-    "keystore_rosterentry",
+    "keystore_previouskey", "keystore_rosterentry",
 }  # fmt: skip
 ADMIN_PAGES = {"changelist": 200, "add": 403, "history": 200, "delete": 403, "change": 200}
 """What an operator gets on each page of a model; everyone else is sent to the sign-in."""
