@@ -47,6 +47,11 @@ def uuid7() -> UUID:
     return UUID(bytes=bytes(raw))
 
 
+def another_spki() -> bytes:
+    """What the server takes for the public half of another RSA key: it only looks at the size."""
+    return known_spki()[:-64] + os.urandom(64)
+
+
 def envelope(kind: Kind, size: int = 256) -> bytes:
     """An envelope of a kind with random content of a plaintext's size."""
     return serialize_header(kind, KeyID(os.urandom(16)), os.urandom(32)) + os.urandom(MIN_SIZE - HEADER_SIZE + size)
@@ -75,6 +80,7 @@ class Keys:
     recovery_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     recovery_id: UUID = field(default_factory=uuid.uuid4)
     rec_salt: bytes = field(default_factory=lambda: os.urandom(32))
+    spki: bytes = field(default_factory=known_spki)
 
     def with_new_password(self, **changes: Any) -> Keys:
         """The same person after a change of the password; `changes` are other things that change with it."""
@@ -89,7 +95,11 @@ class Keys:
     @property
     def rsa_kid(self) -> bytes:
         """SHA-256 of the RSA key."""
-        return hashlib.sha256(known_spki()).digest()
+        return hashlib.sha256(self.spki).digest()
+
+    def member(self, role: Role) -> Member:
+        """This person on a roster."""
+        return Member(self.user_id, public_bytes(self.idk), self.rsa_kid, role)
 
     def bundle(self, **changes: Any) -> statements.Bundle:
         """The first bundle."""
@@ -97,7 +107,7 @@ class Keys:
             "user_id": self.user_id,
             "login": self.login,
             "idk_pub": public_bytes(self.idk),
-            "spki": known_spki(),
+            "spki": self.spki,
             "rsa_kid": self.rsa_kid,
             "bundle_seq": 1,
             "created_ms": now_ms(),
@@ -201,7 +211,7 @@ class Keys:
     def new_conversation(self, conversation_id: UUID | None = None, **changes: Any) -> dict[str, Any]:
         """The body that creates a conversation; `changes` alter the roster entry."""
         conversation_id = conversation_id or uuid7()
-        owner = Member(self.user_id, public_bytes(self.idk), self.rsa_kid, Role.OWNER)
+        owner = self.member(Role.OWNER)
         fields: dict[str, Any] = {
             "conversation_id": conversation_id,
             "seq": 0,
