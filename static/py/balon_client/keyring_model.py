@@ -1,7 +1,8 @@
 """What the keyring remembers: JSON that only the person reads (docs/protocol.md sections 8 and 10).
 
 Every change is a function that may be applied again to a newer keyring: when another tab or device saved first, what
-waits is applied to theirs. So each change is monotone: heads only rise, pins are only added.
+waits is applied to theirs. So each change is monotone: heads only rise, pins are added, and replaced only where this
+person said so (`pins`).
 """
 
 import hashlib
@@ -22,6 +23,7 @@ FORMAT: Final = 1
 DEFAULT_IDLE_MINUTES: Final = 15
 IDLE_MINUTES: Final = range(1, 61)
 MAX_ENTRIES: Final = 100_000
+MAX_LOGIN: Final = 254
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,15 @@ class Mark:
 
 @dataclass(slots=True)
 class Seen:
-    """What was seen of one conversation: own newest message, newest roster entry, newest version of the title."""
+    """What was seen of one conversation: own newest message, newest roster entry, newest version of the title.
+
+    `read` is the position up to which it was read; None where that was never noted.
+    """
 
     head: Mark | None = None
     roster: Mark | None = None
     meta_version: int = 0
+    read: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,13 @@ class PinnedGateway:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A person's pinned identity key."""
+    """A person's pinned identity key, their login name as their bundle last stated it, and accepted keys before it."""
 
     idk_pub: PublicKey
     first_seen_ms: int
-    verified_ms: int | None
+    verified_ms: int | None = None
+    login: str | None = None
+    former: tuple[PublicKey, ...] = ()
 
 
 @dataclass(slots=True)
@@ -79,6 +87,8 @@ class KeyringContent:
     gateways: list[PinnedGateway] = field(default_factory=list)
     """Accepted gateways, oldest first: the last is the current one, the others confirm old replies."""
     conversations: dict[UUID, Seen] = field(default_factory=dict)
+    identities: list[PublicKey] = field(default_factory=list)
+    """One's own former identity keys."""
     settings: Settings = field(default_factory=Settings)
     no_plaintext: bool = True
 
@@ -93,6 +103,7 @@ class KeyringContent:
                 "format": FORMAT,
                 "contacts": {str(user_id): _contact_json(contact) for user_id, contact in self.contacts.items()},
                 "gateways": [{"identity": encode_b64u(g.identity), "pinned_ms": g.pinned_ms} for g in self.gateways],
+                "identities": [encode_b64u(identity) for identity in self.identities],
                 "conversations": {str(key): _seen_json(seen) for key, seen in self.conversations.items()},
                 "settings": asdict(self.settings),
                 "no_plaintext": self.no_plaintext,
@@ -107,13 +118,17 @@ Change = Callable[[KeyringContent], bool]
 def _contact_json(contact: Contact) -> dict[str, Any]:
     return {
         "idk_pub": encode_b64u(contact.idk_pub),
+        "login": contact.login,
         "first_seen_ms": contact.first_seen_ms,
         "verified_ms": contact.verified_ms,
+        "former": [encode_b64u(key) for key in contact.former],
     }
 
 
 def _seen_json(seen: Seen) -> dict[str, Any]:
     content: dict[str, Any] = {"meta_version": seen.meta_version}
+    if seen.read is not None:
+        content["read"] = seen.read
     for name, mark in (("head", seen.head), ("roster", seen.roster)):
         if mark is not None:
             content[name] = {"seq": mark.seq, "hash": encode_b64u(mark.hash)}
@@ -133,6 +148,7 @@ def parse_keyring(plaintext: Plaintext) -> KeyringContent:
         return KeyringContent(
             contacts={UUID(key): _parse_contact(item) for key, item in _entries(fields, "contacts")},
             gateways=[_parse_gateway(item) for item in fields.items("gateways")],
+            identities=[PublicKey(raw) for raw in fields.raw_items("identities", size=PUBLIC_KEY_SIZE)],
             conversations={UUID(key): _parse_seen(item) for key, item in _entries(fields, "conversations")},
             settings=_parse_settings(fields.item("settings")),
             no_plaintext=fields.flag("no_plaintext"),
@@ -150,6 +166,8 @@ def _parse_contact(fields: Fields) -> Contact:
         idk_pub=PublicKey(fields.raw("idk_pub", size=PUBLIC_KEY_SIZE)),
         first_seen_ms=fields.integer("first_seen_ms"),
         verified_ms=_parse_time(fields, "verified_ms"),
+        login=fields.text("login", limit=MAX_LOGIN) if fields.has("login") else None,
+        former=tuple(PublicKey(raw) for raw in fields.raw_items("former", size=PUBLIC_KEY_SIZE)),
     )
 
 
@@ -163,6 +181,7 @@ def _parse_seen(fields: Fields) -> Seen:
         head=_parse_mark(fields, "head"),
         roster=_parse_mark(fields, "roster"),
         meta_version=fields.integer("meta_version"),
+        read=fields.integer("read") if fields.has("read") else None,
     )
 
 
@@ -228,8 +247,19 @@ def note_meta(conversation_id: UUID, meta_version: int) -> Change:
     return change
 
 
+def note_read(conversation_id: UUID, position: int) -> Change:
+    """The position up to which a conversation was read."""
+
+    def change(content: KeyringContent) -> bool:
+        seen = content.conversations.setdefault(conversation_id, Seen())
+        before, seen.read = seen.read, max(seen.read or 0, position)
+        return seen.read != before
+
+    return change
+
+
 def forget_conversation(conversation_id: UUID) -> Change:
-    """Drops what was seen of a conversation that this person deleted."""
+    """Drops what was seen of a conversation that this person deleted or left."""
 
     def change(content: KeyringContent) -> bool:
         return content.conversations.pop(conversation_id, None) is not None

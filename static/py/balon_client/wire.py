@@ -137,6 +137,14 @@ class Fields:
         where = f"{self._where}.{name}"
         return [Fields(item, where) for item in value]
 
+    def raw_items(self, name: str, *, size: int, limit: int = MAX_ITEMS) -> list[bytes]:
+        """A list of byte strings, each of exactly `size`; none where the field is missing."""
+        values = self._values.get(name, [])
+        if type(values) is not list or len(values) > limit:
+            raise self.refuse(name)
+        where = f"{self._where}.{name}"
+        return [Fields({"item": value}, where).raw("item", size=size) for value in values]
+
     def entries(self, *, limit: int) -> list[tuple[str, "Fields"]]:
         """All fields of an object whose names are keys and whose values are objects."""
         if len(self._values) > limit:
