@@ -43,7 +43,8 @@ END_SESSIONS = Measure(
 )
 SUSPEND = Measure(
     name="Suspend",
-    consequence="They are signed out everywhere within a second and cannot sign in until they are reinstated.",
+    consequence="They are signed out everywhere within a second and cannot sign in until they are reinstated. "
+    "A deletion that was asked for still happens on its day, and they cannot cancel it meanwhile.",
     note="Suspended.",
     apply=_suspend,
 )

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from accounts import selectors
 from accounts.decoys import derive_decoy_login, hash_recovery_id
+from accounts.deletion import cancel_deletion
 from accounts.errors import InvalidChangeError, ProofRefusedError, RecoveryRefusedError, RecoveryUsedError
 from accounts.models import Challenge, RecoveryRecord, SignInSession, SpentRecoveryKit, User
 from accounts.proofs import (
@@ -96,7 +97,7 @@ def recover(*, claim: KitClaim, proved: ProvedBody, renewal: Renewal) -> SignInS
     """Gives an account a new sign-in record, master key and kit, in one transaction; begins a session.
 
     Identity and bundle stay, so that contacts' pins survive. All sessions end, their sockets are told on commit; the
-    kit is spent, and so are pending challenges of the account.
+    kit is spent, and so are pending challenges of the account; a deletion that was asked for is cancelled.
 
     Raises:
         InvalidChangeError: The parameters are outside the policy, the master key is not the next one, or the new
@@ -159,6 +160,7 @@ def _renew(kit: Kit, renewal: Renewal) -> SignInSession:
     _replace_kit(kit, renewal.kit)
     end_all_sessions(user.pk)
     spend_pending_challenges(user)
+    cancel_deletion(user.pk)  # Whoever knew the old password may have asked for it (decision 7).
     return begin_session(user)
 
 

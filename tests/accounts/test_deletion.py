@@ -13,10 +13,13 @@ from django.core.management import call_command
 from accounts.models import DeletionRequest, SignInSession, SpentRecoveryKit, User
 from balon.protocol.envelope import Kind
 from balon.protocol.statements import AuthAction
+from conversations.disclosure_tables import TABLES
 from conversations.frames import get_frame_log
 from conversations.models import Conversation, Message, Stream
 from keystore.clock import now_ms
-from keystore.models import Grant, Membership
+from keystore.models import Grant, Membership, PreviousKey
+from tests.accounts import changing
+from tests.accounts.changing import CHANGES, open_recovery, recover
 from tests.browsers import Browser
 from tests.keys import envelope, uuid7
 from tests.people import admit
@@ -29,7 +32,7 @@ DAY_MS = 24 * 3_600_000
 OWNED = {
     "accounts_user", "accounts_signinrecord", "accounts_recoveryrecord", "accounts_challenge", "accounts_signinsession",
     "accounts_deletionrequest", "keystore_keybundle", "keystore_keyring", "keystore_rosterentry", "keystore_membership",
-    "keystore_grant", "conversations_conversation", "conversations_message", "conversations_meta",
+    "keystore_grant", "keystore_previouskey", "conversations_conversation", "conversations_message", "conversations_meta",
     "conversations_stream", "accounts_spentrecoverykit", "django_session", "django_admin_log",
 }  # fmt: skip
 
@@ -90,6 +93,7 @@ def fill(browser: Browser) -> str:
     SpentRecoveryKit.objects.create(
         recovery_id=uuid7(), user_id=browser.keys.user_id, rec_pub=bytes(32), spent_ms=now_ms()
     )
+    PreviousKey.objects.create(conversation_id=room, epoch=1, envelope=envelope(Kind.PREV, 32))
     operator = User.objects.create_superuser(login="operator", password="a long operator's password")
     LogEntry.objects.create(
         user=operator,
@@ -195,6 +199,41 @@ def test_nothing_is_deleted_before_its_day(alice: Browser):
     ask(alice)
     assert run_command() == ""
     assert alice.get("accounts/self").status_code == 200
+
+
+# --- What else cancels it, and what does not (docs/decisions/0007) ---
+
+
+def test_recovery_cancels_what_a_thief_of_the_password_asked_for(alice: Browser):
+    ask(alice)
+    owner = Browser(alice.keys)
+    assert recover(owner, owner.keys.with_new_kit()).status_code == 200
+    assert status(owner) is None
+    assert run_command() == ""
+
+
+def test_a_recovery_that_is_refused_cancels_nothing(alice: Browser):
+    due_ms = ask(alice).json()["delete_after_ms"]
+    stale = Browser(alice.keys)
+    assert recover(stale, stale.keys.with_new_kit(), account_version=7).status_code == 409
+    assert open_recovery(stale).status_code == 200
+    assert status(alice) == due_ms
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_leaves_it_as_it_is(alice: Browser, name: str):
+    due_ms = ask(alice).json()["delete_after_ms"]
+    change = CHANGES[name]
+    assert changing.ask(alice, change, change.renew(alice.keys)).status_code == 200
+    assert status(alice) == due_ms
+
+
+# --- The day ---
+
+
+def test_every_table_about_people_has_a_row_in_these_tests():
+    """A table that is new to the schema must be explained (conversations/disclosure_tables.py), and then filled here."""
+    assert {table.model._meta.db_table for table in TABLES} == OWNED
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
+import pytest
 from django.apps import apps
+from django.db import connection
 
 from keystore.columns import OpaqueField
 
@@ -29,6 +31,12 @@ def columns() -> dict[tuple[str, str], type]:
 
 def test_lists_every_column_and_no_other():
     assert set(listed()) == set(columns())
+
+
+@pytest.mark.django_db
+def test_the_database_has_no_table_without_a_model():
+    tables = set(connection.introspection.table_names()) - {"django_migrations"}
+    assert tables == {table for table, _ in columns()}
 
 
 def test_every_column_has_one_class():

@@ -84,7 +84,8 @@ class Recovery extends Element {
         ></balon-new-password>
         <p class="quiet">
           A kit works once. This one is used up by recovering, you get a new one, and every device that is signed in is
-          signed out. If somebody copied your keys, recovering does not take those back.
+          signed out. If somebody asked to delete the account, that is cancelled. If somebody copied your keys,
+          recovering does not take those back.
         </p>
         <button class="button primary wide" aria-disabled=${this.busy}>
           ${this.busy ? html`<span class="spinner" aria-hidden="true"></span>${this.#busyLabel}` : "Recover account"}
