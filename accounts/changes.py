@@ -47,9 +47,9 @@ def change_password(*, session: SignInSession, proved: ProvedBody, record: NewRe
         VersionConflictError: The account is not at the version that the client saw.
         Throttled: Too many attempts from this address or for this login name.
     """
-    _verify(AuthAction.CHANGE_PASSWORD, session=session, proved=proved, record=record)
+    verify_change(AuthAction.CHANGE_PASSWORD, session=session, proved=proved, record=record)
     with transaction.atomic():
-        return _replace(session, record)
+        return replace_sign_in(session, record, from_mek_ver=record.mek_ver)
 
 
 def upgrade_kdf(*, session: SignInSession, proved: ProvedBody, record: NewRecord) -> SignInSession:
@@ -58,11 +58,11 @@ def upgrade_kdf(*, session: SignInSession, proved: ProvedBody, record: NewRecord
     Raises:
         InvalidChangeError: As above, or the iterations do not rise.
     """
-    keys = _verify(AuthAction.KDF_UPGRADE, session=session, proved=proved, record=record)
+    keys = verify_change(AuthAction.KDF_UPGRADE, session=session, proved=proved, record=record)
     if record.iterations <= keys.subject.iterations:
         raise InvalidChangeError("An upgrade raises the number of iterations.")
     with transaction.atomic():
-        return _replace(session, record)
+        return replace_sign_in(session, record, from_mek_ver=record.mek_ver)
 
 
 def change_login(*, session: SignInSession, proved: ProvedBody, record: NewRecord, rename: Rename) -> SignInSession:
@@ -73,19 +73,31 @@ def change_login(*, session: SignInSession, proved: ProvedBody, record: NewRecor
         InvalidStatementError: The bundle is not the next one with the same keys and the new login name.
         LoginTakenError: Someone has this login name.
     """
-    _verify(AuthAction.CHANGE_LOGIN, session=session, proved=proved, record=record)
+    verify_change(AuthAction.CHANGE_LOGIN, session=session, proved=proved, record=record)
     _verify_login(rename.login, session.user)
     try:
         with transaction.atomic():
-            renamed = _replace(session, record, login=rename.login)
+            renamed = replace_sign_in(session, record, from_mek_ver=record.mek_ver, login=rename.login)
             rename_bundle(user_id=session.user_id, login=rename.login, signed=rename.bundle)
     except IntegrityError as error:
         raise LoginTakenError from error
     return renamed
 
 
-def _verify(action: AuthAction, *, session: SignInSession, proved: ProvedBody, record: NewRecord) -> SignInKeys:
-    """Judges the proof. The keys are read after the user, whose version the change is then conditional on."""
+def verify_change(action: AuthAction, *, session: SignInSession, proved: ProvedBody, record: NewRecord) -> SignInKeys:
+    """Judges the proof of a change, outside a transaction.
+
+    The keys are read after the user, whose version the change is then conditional on.
+
+    Returns:
+        The keys on record, under which the proof stands.
+
+    Raises:
+        InvalidChangeError, InvalidStatementError: The record cannot be one.
+        ProofRefusedError: The proof does not stand.
+        VersionConflictError: The account is not at the version that the client saw.
+        Throttled: Too many attempts from this address or for this login name.
+    """
     user, tag = session.user, hash_login(session.user.login)
     count_attempt("sign-in", proved.address.encode(), Limit(*settings.BALON_LIMIT_ADDRESS))
     count_attempt("sign-in-login", tag, Limit(*settings.BALON_LIMIT_LOGIN))
@@ -116,9 +128,24 @@ def _verify_login(login: str, user: User) -> None:
         raise InvalidChangeError("This login name cannot be used with this account.")
 
 
-def _replace(session: SignInSession, record: NewRecord, *, login: str | None = None) -> SignInSession:
+def replace_sign_in(
+    session: SignInSession, record: NewRecord, *, from_mek_ver: int, login: str | None = None
+) -> SignInSession:
+    """Replaces a sign-in record and ends all that went on under the old one; within the caller's transaction.
+
+    Args:
+        session: The asking session, which goes on under the new account version.
+        record: What `verify_change` let pass.
+        from_mek_ver: The version of the master key that must be on record.
+        login: The new login name, if that changes too.
+
+    Raises:
+        InvalidChangeError: The master key on record has another version.
+        VersionConflictError: The account changed in the meantime.
+        NotAuthenticated: The asking session was ended in the meantime.
+    """
     user = raise_account_version(session.user, login=login)
-    replace_record(user, record, from_mek_ver=record.mek_ver)
+    replace_record(user, record, from_mek_ver=from_mek_ver)
     end_other_sessions(session)
     if not SignInSession.objects.filter(pk=session.pk).update(account_version=user.account_version):
         raise NotAuthenticated  # It was ended in the meantime; nothing it asked for happens.

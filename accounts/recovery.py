@@ -10,7 +10,8 @@ from accounts import selectors
 from accounts.decoys import derive_decoy_login, hash_recovery_id
 from accounts.deletion import cancel_deletion
 from accounts.errors import InvalidChangeError, ProofRefusedError, RecoveryRefusedError, RecoveryUsedError
-from accounts.models import Challenge, RecoveryRecord, SignInSession, SpentRecoveryKit, User
+from accounts.kits import NewKit, replace_kit
+from accounts.models import Challenge, SignInSession, User
 from accounts.proofs import (
     ProvedBody,
     Subject,
@@ -28,7 +29,6 @@ from accounts.throttles import Limit, count_attempt
 from balon.protocol.errors import PasswordPolicyError
 from balon.protocol.password import verify_kdf_policy
 from balon.protocol.statements import AuthAction
-from keystore.clock import now_ms
 from keystore.errors import VersionConflictError
 from keystore.services import ResealedKeys, reseal_account_keys
 from keystore.signatures import verify_public_key
@@ -45,14 +45,6 @@ class KitClaim:
     kdf: str
     iterations: int
     rec_salt: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class NewKit:
-    """The kit that takes the place of the used one: its id and its public key (32 bytes)."""
-
-    recovery_id: UUID
-    rec_pub: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +149,8 @@ def _renew(kit: Kit, renewal: Renewal) -> SignInSession:
     user = raise_account_version(kit.user)
     replace_record(user, renewal.record, from_mek_ver=renewal.record.mek_ver - 1)
     reseal_account_keys(user_id=user.pk, keys=renewal.keys)
-    _replace_kit(kit, renewal.kit)
+    replace_kit(user, kit.recovery_id, renewal.kit)
     end_all_sessions(user.pk)
     spend_pending_challenges(user)
     cancel_deletion(user.pk)  # Whoever knew the old password may have asked for it (decision 7).
     return begin_session(user)
-
-
-def _replace_kit(kit: Kit, successor: NewKit) -> None:
-    SpentRecoveryKit.objects.create(recovery_id=kit.recovery_id, user=kit.user, rec_pub=kit.rec_pub, spent_ms=now_ms())
-    if SpentRecoveryKit.objects.filter(pk=successor.recovery_id).exists():
-        raise InvalidChangeError("The recovery id cannot be used.")
-    current = RecoveryRecord.objects.filter(pk=kit.user.pk, recovery_id=kit.recovery_id)
-    if not current.update(recovery_id=successor.recovery_id, rec_pub=successor.rec_pub):
-        raise VersionConflictError

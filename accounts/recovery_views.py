@@ -9,9 +9,10 @@ from rest_framework.views import APIView
 
 from accounts import recovery
 from accounts.changes_views import NewRecordSerializer, answer_active
+from accounts.kits import NewKit
 from accounts.proofs import CHALLENGE_LIFETIME_S
 from accounts.proved import PROOF_HEADER, address_of, proved_body_of
-from accounts.recovery import KitClaim, NewKit, Renewal
+from accounts.recovery import KitClaim, Renewal
 from accounts.serializers import ActiveSerializer, RecoverySerializer, SealedKeysSerializer
 from balon.protocol.encoding import encode_b64u
 from balon.protocol.password import SALT_SIZE

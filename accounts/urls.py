@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import changes_views, deletion_views, recovery_views, sessions_views, views
+from accounts import changes_views, deletion_views, recovery_views, rotation_views, sessions_views, views
 
 urlpatterns = [
     path("", views.AccountsView.as_view(), name="sign-up"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("/password", changes_views.PasswordView.as_view(), name="password"),
     path("/login-name", changes_views.LoginNameView.as_view(), name="login-name"),
     path("/kdf", changes_views.KdfView.as_view(), name="kdf"),
+    path("/keys", rotation_views.KeysView.as_view(), name="keys"),
     path("/recovery", recovery_views.RecoveryView.as_view(), name="recovery"),
     path("/recovery/prelogin", recovery_views.RecoveryPreloginView.as_view(), name="recovery-prelogin"),
     path("/recovery/open", recovery_views.RecoveryOpenView.as_view(), name="recovery-open"),

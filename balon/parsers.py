@@ -19,16 +19,18 @@ class StrictJSONParser(BaseParser):
         self,
         stream: Any,
         media_type: str | None = None,  # noqa: ARG002 - the base's signature
-        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
+        parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Reads the whole body, if it is within the limit.
+        """Reads the whole body, if it is within the limit: the view's `max_body_size` where it has one.
 
         Raises:
             RequestDataTooBig: It is not. Django itself only looks at bodies that it reads as a whole.
             ParseError: It is not JSON.
         """
-        body = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
-        if len(body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        view = (parser_context or {}).get("view")
+        limit: int = getattr(view, "max_body_size", settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        body = stream.read(limit + 1)
+        if len(body) > limit:
             raise RequestDataTooBig("The body is too large.")
         try:
             return json.loads(body.decode(), parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated_names)

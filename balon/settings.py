@@ -61,6 +61,7 @@ CHANNEL_LAYERS = {
 # Limits --------------------------------------------------------------------------------------------------------------
 BALON_LIMIT_ADDRESS = read_limit(env.str("BALON_LIMIT_ADDRESS", default="300/300"))
 BALON_LIMIT_LOGIN = read_limit(env.str("BALON_LIMIT_LOGIN", default="30/300"))
+BALON_LIMIT_ROTATION = read_limit(env.str("BALON_LIMIT_ROTATION", default="20/3600"))
 BALON_LIMIT_INFERENCE = read_limit(env.str("BALON_LIMIT_INFERENCE", default="120/60"))
 BALON_MAX_STREAMS = env.int("BALON_MAX_STREAMS", default=8)
 BALON_DELETION_DAYS = read_days(env.str("BALON_DELETION_DAYS", default="7"))

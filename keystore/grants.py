@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -63,12 +63,13 @@ def store_grants(drafts: Iterable[GrantDraft], *, step: Step) -> None:
     Grant.objects.bulk_create(rows)
 
 
-def replace_grants(drafts: Sequence[GrantDraft], *, step: Step) -> None:
+def replace_grants(drafts: Sequence[GrantDraft], *, step: Step, lost: Collection[int] = ()) -> None:
     """Replaces all grants of the actor of a `rekey` by ones to their new key; in the transaction that stored it.
 
     Args:
         drafts: One for each epoch of which the actor has a grant on record, and no other, to the actor.
         step: What `append_entry` gave. A grant is signed under the identity key that the actor has after the entry.
+        lost: Epochs whose grant on record opens to nobody, as the actor says: in place of a draft, and gone then.
 
     Raises:
         RotationIncompleteError: A grant is missing, or there is one too many.
@@ -76,8 +77,8 @@ def replace_grants(drafts: Sequence[GrantDraft], *, step: Step) -> None:
     """
     actor_id, conversation_id = step.entry.actor_id, step.entry.conversation_id
     mine = Grant.objects.filter(conversation_id=conversation_id, user_id=actor_id)
-    expected = sorted((actor_id, epoch) for epoch in mine.values_list("epoch", flat=True))
-    if sorted((draft.user_id, draft.epoch) for draft in drafts) != expected:
+    given = [(draft.user_id, draft.epoch) for draft in drafts] + [(actor_id, epoch) for epoch in lost]
+    if sorted(given) != sorted((actor_id, epoch) for epoch in mine.values_list("epoch", flat=True)):
         raise RotationIncompleteError
     mine.delete()
     store_grants(drafts, step=step)

@@ -90,7 +90,9 @@ def replace_keyring(*, user_id: UUID, version: int, envelope: bytes) -> None:
         VersionConflictError: The version is not the stored one plus 1; the very same bytes again are no conflict.
     """
     try:
-        _swap_keyring(user_id=user_id, version=version, envelope=envelope)
+        with transaction.atomic():
+            _swap_keyring(user_id=user_id, version=version, envelope=envelope)
+            notify_on_commit(user_id, "keyring")
     except VersionConflictError:
         stored = Keyring.objects.filter(pk=user_id, version=version).first()
         if stored is None or not hmac.compare_digest(stored.envelope, envelope):
@@ -98,13 +100,11 @@ def replace_keyring(*, user_id: UUID, version: int, envelope: bytes) -> None:
 
 
 def _swap_keyring(*, user_id: UUID, version: int, envelope: bytes) -> None:
-    with transaction.atomic():
-        changed = Keyring.objects.filter(pk=user_id, version=version - 1).update(
-            version=version, envelope=envelope, updated_ms=now_ms()
-        )
-        if not changed:
-            raise VersionConflictError
-        notify_on_commit(user_id, "keyring")
+    changed = Keyring.objects.filter(pk=user_id, version=version - 1).update(
+        version=version, envelope=envelope, updated_ms=now_ms()
+    )
+    if not changed:
+        raise VersionConflictError
 
 
 def rename_bundle(*, user_id: UUID, login: str, signed: Signed) -> None:
@@ -129,6 +129,8 @@ def rename_bundle(*, user_id: UUID, login: str, signed: Signed) -> None:
 
 def reseal_account_keys(*, user_id: UUID, keys: ResealedKeys) -> None:
     """Replaces private keys and keyring, sealed under a new master key; in a transaction. The public keys stay.
+
+    Nobody gets a notice of the keyring: whoever holds the old master key could only fail to open it.
 
     Raises:
         InvalidStatementError: The account has no keys.

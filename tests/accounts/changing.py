@@ -109,10 +109,10 @@ def can_sign_in(keys: Keys) -> bool:
 def snapshot() -> str:
     """Everything in the tables that a change may change."""
     rows = {model.__name__: list(model.objects.order_by("pk").values()) for model in TABLES}
-    return json.dumps(rows, cls=_Encoder)
+    return json.dumps(rows, cls=Encoder)
 
 
-class _Encoder(DjangoJSONEncoder):
+class Encoder(DjangoJSONEncoder):
     def default(self, o: Any) -> Any:
         return o.hex() if isinstance(o, bytes) else super().default(o)
 

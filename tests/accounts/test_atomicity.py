@@ -9,7 +9,8 @@ from django.db import connection
 
 from accounts.models import User
 from balon.protocol.statements import AuthAction
-from tests.accounts.changing import CHANGES, begin_recovery, can_sign_in, header, snapshot
+from tests.accounts.changing import CHANGES, begin_recovery, can_sign_in, header
+from tests.accounts.rotating import conversations_of, everything, rotation_body, with_new_keys
 from tests.browsers import Browser
 from tests.keys import Keys
 
@@ -18,8 +19,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 WRITES = ("INSERT ", "UPDATE ", "DELETE ")
 MORE_WRITES_THAN_ANY = 40
 """More than any change takes with its cookie; a test that comes this far never ends by itself."""
-LEAST_WRITES = {"password": 6, "login": 7, "kdf": 6, "recovery": 12}
-"""Challenge, user, record, (bundle,) cookies, sessions, own session, pending challenges; for recovery the rest too."""
+LEAST_WRITES = {"password": 6, "login": 7, "kdf": 6, "recovery": 12, "rotation": 20}
+"""Challenge, user, record, (bundle,) cookies, sessions, own session, pending challenges; for recovery and rotation the rest too."""
 
 
 class WriteFailedError(Exception):
@@ -63,25 +64,39 @@ def recovery(browser: Browser, version: int) -> tuple[Keys, Callable[[], Any]]:
     return renewed, lambda: browser.post("accounts/recovery", raw, **header(proof))
 
 
-PREPARATIONS: dict[str, Prepare] = {**{name: change_of(name) for name in CHANGES}, "recovery": recovery}
+def rotation(browser: Browser, version: int) -> tuple[Keys, Callable[[], Any]]:
+    if not conversations_of(browser):
+        for _ in range(2):
+            browser.create_conversation()
+    renewed = with_new_keys(browser.keys, identity=bool(version % 2))
+    raw = json.dumps(rotation_body(browser, renewed, version)).encode()
+    proof = browser.keys.prove(browser.prelogin(), AuthAction.ROTATE_KEYS, raw)
+    return renewed, lambda: browser.post("accounts/keys", raw, **header(proof))
+
+
+PREPARATIONS: dict[str, Prepare] = {
+    **{name: change_of(name) for name in CHANGES},
+    "recovery": recovery,
+    "rotation": rotation,
+}
 
 
 @pytest.mark.parametrize("name", PREPARATIONS)
 def test_ends_as_before_or_as_after_whichever_write_fails(alice: Browser, name: str, settings: Any):
-    settings.BALON_LIMIT_ADDRESS = settings.BALON_LIMIT_LOGIN = (10_000, 300)
+    settings.BALON_LIMIT_ADDRESS = settings.BALON_LIMIT_LOGIN = settings.BALON_LIMIT_ROTATION = (10_000, 300)
     outcomes: list[str] = []
     person, version = alice, 1
     person.client.raise_request_exception = False
     for fail_at in range(1, MORE_WRITES_THAN_ANY):
         assert can_sign_in(person.keys)  # Another session, which is to end or to stay.
         renewed, send = PREPARATIONS[name](person, version)
-        before, database = snapshot(), FailingDatabase(fail_at)
+        before, database = everything(), FailingDatabase(fail_at)
         with connection.execute_wrapper(database):
             answer = send()
         if database.seen < fail_at:
             break
         assert answer.status_code == 500
-        outcomes.append("before" if snapshot() == before else "after")
+        outcomes.append("before" if everything() == before else "after")
         if outcomes[-1] == "before":
             assert can_sign_in(person.keys)
             assert not can_sign_in(renewed)

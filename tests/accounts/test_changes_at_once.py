@@ -11,6 +11,8 @@ import pytest
 
 from accounts import changes, recovery
 from accounts.models import SignInSession, SpentRecoveryKit, User
+from balon.protocol.statements import AuthAction
+from keystore.models import RosterEntry
 from tests.accounts.changing import (
     CHANGES,
     all_at_once,
@@ -20,6 +22,7 @@ from tests.accounts.changing import (
     header,
     recover,
 )
+from tests.accounts.rotating import rotation_body, send_rotation, with_new_keys
 from tests.browsers import Browser
 from tests.keys import Keys
 from tests.sockets import calling, open_socket
@@ -84,7 +87,22 @@ def test_of_twenty_recoveries_with_one_proof_exactly_one_changes_anything(alice:
     assert can_sign_in(renewed)
 
 
+def test_of_twenty_rotations_with_one_proof_exactly_one_changes_anything(alice: Browser):
+    alice.create_conversation()
+    renewed = with_new_keys(alice.keys)
+    raw = json.dumps(rotation_body(alice, renewed)).encode()
+    proof = header(alice.keys.prove(alice.prelogin(), AuthAction.ROTATE_KEYS, raw))
+    requests = [lambda one=one: one.post("accounts/keys", raw, **proof) for one in same_browsers(alice, 20)]
+    assert sorted(answer.status_code for answer in all_at_once(requests)) == [200] + [401] * 19
+    assert (User.objects.get().account_version, RosterEntry.objects.count()) == (2, 2)
+    assert can_sign_in(renewed)
+
+
 def ask_to_change(name: str, browser: Browser) -> tuple[Keys, Callable[[], Any]]:
+    if name == "rotation":
+        renewed = with_new_keys(browser.keys)
+        body = rotation_body(browser, renewed)
+        return renewed, lambda: send_rotation(browser, body)
     if name == "recovery":
         renewed = browser.keys.with_new_kit()
         return renewed, lambda: recover(browser, renewed)
@@ -94,13 +112,15 @@ def ask_to_change(name: str, browser: Browser) -> tuple[Keys, Callable[[], Any]]
 
 PAIRS = [
     ("password", "password"), ("password", "login"), ("login", "kdf"), ("kdf", "kdf"),
-    ("recovery", "recovery"), ("password", "recovery"),
+    ("recovery", "recovery"), ("password", "recovery"), ("rotation", "rotation"), ("rotation", "password"),
+    ("recovery", "rotation"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.usefixtures("meeting")
 def test_of_two_changes_of_one_version_one_wins(alice: Browser, pair: tuple[str, str]):
+    alice.create_conversation()
     elsewhere = Browser(alice.keys)
     elsewhere.sign_in()
     asked = [ask_to_change(name, one) for name, one in zip(pair, (alice, elsewhere), strict=True)]

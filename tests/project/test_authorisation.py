@@ -23,6 +23,7 @@ from conversations.frames import get_frame_log
 from conversations.relay import get_relays
 from conversations.routing import websocket_urlpatterns
 from conversations.socket_shapes import SHAPES
+from tests.accounts.rotating import rotation_body, with_new_keys
 from tests.browsers import Browser, signed_up
 from tests.gateways import NONCE, run_fake_gateway
 from tests.keys import uuid7
@@ -97,6 +98,9 @@ API: dict[tuple[str, str], Rule] = {
     ("POST", "api/v1/accounts/password"): Rule(people(UNPROVED), lambda one, _: one.keys.record_body()),
     ("POST", "api/v1/accounts/login-name"): Rule(people(UNPROVED), lambda one, _: one.keys.rename_body()),
     ("POST", "api/v1/accounts/kdf"): Rule(people(UNPROVED), lambda one, _: one.keys.record_body()),
+    ("POST", "api/v1/accounts/keys"): Rule(
+        people(UNPROVED), lambda one, _: rotation_body(one, with_new_keys(one.keys), conversations=[])
+    ),
     ("POST", "api/v1/accounts/recovery"): Rule(
         everyone((401, "proof-refused")), lambda one, _: one.keys.recover_body(one.keys.with_new_kit())
     ),

@@ -29,6 +29,7 @@ def test_names_every_address_of_the_api(document: dict[str, Any]):
         "POST /api/v1/accounts/password",
         "POST /api/v1/accounts/login-name",
         "POST /api/v1/accounts/kdf",
+        "POST /api/v1/accounts/keys",
         "POST /api/v1/accounts/recovery",
         "POST /api/v1/accounts/recovery/prelogin",
         "POST /api/v1/accounts/recovery/open",
