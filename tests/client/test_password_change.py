@@ -7,6 +7,7 @@ import pytest
 from balon_client.errors import ClientError
 from tests.client.changing import Break, changing_server, signs_in_elsewhere
 from tests.client.conftest import ALICE, BOB
+from tests.client.fake_server import problem
 from tests.client.lies import changed, flip
 from tests.client.tab import PASSWORD, password, refused
 
@@ -225,3 +226,17 @@ async def test_a_tab_that_was_locked_meanwhile_stays_without_keys(alice, server)
     assert await refused(alice.change_password(password(), password(NEW))) == "signed-out"
     assert alice.keys is None
     assert alice.session["state"] == "signed-out"
+
+
+async def test_what_the_keyring_had_not_saved_is_saved_afterwards(alice, server, elsewhere):
+    store = server._put_keyring
+
+    def fail(*_):
+        raise problem(503, "internal")
+
+    server._put_keyring = fail
+    await alice.update_settings({"model": "echo"})
+    await alice.change_password(password(), password(NEW))
+    server._put_keyring = store
+    await alice.clock.advance(2)
+    assert (await elsewhere(ALICE, password(NEW))).settings.model == "echo"

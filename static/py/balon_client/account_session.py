@@ -1,10 +1,12 @@
 """A session whose account changes while it lasts: this tab goes on with what is new, and the other tabs follow it."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from balon_client.account import Account
 from balon_client.events import Events
+from balon_client.keyring_model import Change
 from balon_client.opening import OpenedAccount
 from balon_client.ports import Platform
 from balon_client.problems import SignedOutError
@@ -35,8 +37,13 @@ class AccountSession(Session):
             raise SignedOutError
         return OpenedAccount(opened.parts.account, found.kept.records, opened.parts.keyring.content)
 
-    async def exchange(self, before: Account, after: OpenedAccount) -> View:
-        """Goes on with an account that was changed here: the record is rewritten, the handles stay.
+    async def exchange(self, before: Account, after: OpenedAccount, *, stored: Sequence[Change] = ()) -> View:
+        """Goes on with an account that was changed here: the record is rewritten, with new handles where there are any.
+
+        Args:
+            before: The account as it was.
+            after: As it is now, with its keyring.
+            stored: Changes that wait in the keyring so far and are in that one already; all others go on into it.
 
         Raises:
             SignedOutError: It was locked or ended in the meantime; what was kept of it is gone, since it is outdated.
@@ -48,11 +55,17 @@ class AccountSession(Session):
                 await opened.close()
                 self._events.clear()
                 await self._begin_anew(after)
+                self._carry_over([change for change in opened.parts.keyring.unsaved if change not in stored])
         if not is_current:
             await self._end(before.session_id, "account-changed")
             raise SignedOutError
         self._notices.tell("account-changed", after.account.session_id)
         return self.view
+
+    def _carry_over(self, changes: Sequence[Change]) -> None:
+        if self._open is not None:
+            for change in changes:
+                self._open.parts.keyring.change(change)
 
     # --- What other tabs changed ---
 

@@ -31,6 +31,7 @@ from balon_client.records import (
 from balon_client.wire import Fields
 
 PAGE: Final = 50
+TIMEOUT_S: Final = 30.0
 _CSRF_CODE: Final = "csrf-refused"
 _OPEN_PATHS: Final = ("/api/v1/accounts/login", "/api/v1/accounts/prelogin", "/api/v1/accounts", "/api/v1/session")
 _SESSIONS_PATH: Final = "/api/v1/accounts/sessions"
@@ -66,7 +67,7 @@ class Api:
         """Sends nothing more: whatever still runs for this session must not reach the next one (A48)."""
         self._is_closed = True
 
-    async def _request(
+    async def _request(  # noqa: PLR0913 - those of the port
         self,
         method: str,
         path: str,
@@ -74,11 +75,14 @@ class Api:
         *,
         query: Mapping[str, str | int] | None = None,
         proof: str | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> Any:
         encoded = body if body is None or isinstance(body, bytes) else encode_json(body)
         self._verify_open()
         try:
-            response = await self._http.request(method, path, query=query, body=encoded, proof=proof)
+            response = await self._http.request(
+                method, path, query=query, body=encoded, proof=proof, timeout_s=timeout_s
+            )
         except ProblemError as error:
             if error.problem_code != _CSRF_CODE:
                 self._note_refusal(path, error)
@@ -86,7 +90,9 @@ class Api:
             # Another tab signed in or out, which changes the token (docs/api.md): ask once for the new one.
             await self._renew_token(path)
             self._verify_open()
-            response = await self._http.request(method, path, query=query, body=encoded, proof=proof)
+            response = await self._http.request(
+                method, path, query=query, body=encoded, proof=proof, timeout_s=timeout_s
+            )
         return response.value
 
     def _verify_open(self) -> None:

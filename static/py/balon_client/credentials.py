@@ -222,6 +222,11 @@ class Credentials:
         return OpenedAccount(changed, kept, content)
 
 
+def is_lost(error: ClientError) -> bool:
+    """Whether nobody knows what became of a request that ended like this."""
+    return not isinstance(error, ProblemError) or error.status >= _LOST
+
+
 def verify_lost(error: ClientError) -> None:
     """Returns where nobody knows what became of a request; raises where the server refused it.
 
@@ -230,7 +235,7 @@ def verify_lost(error: ClientError) -> None:
         LoginTakenError: Someone has the login name.
         ProblemError: Any other refusal.
     """
-    if not isinstance(error, ProblemError) or error.status >= _LOST:
+    if not isinstance(error, ProblemError) or is_lost(error):
         return
     if error.problem_code in {"version-conflict", "proof-refused"}:
         raise AccountChangedError from None

@@ -13,12 +13,12 @@ from balon_client.export_archive import ExportArchive
 from balon_client.history import LARGE_PAGE, History
 from balon_client.keyring_model import KeyringContent
 from balon_client.messages import Message
+from balon_client.progress import Progress
 from balon_client.safety import describe_members
 from balon_client.views import View, message_view
 
 FORMAT: Final = "balon-export"
 VERSION: Final = 1
-_TELL_MS: Final = 100
 _GONE: Final = 404
 
 
@@ -40,7 +40,7 @@ class Exporter:
         self._screen = chat.screen
         self._task: asyncio.Task[bytes] | None = None
         self._is_ended = False
-        self._told_ms: int | None = None
+        self._progress = Progress(chat.parts, "export")
 
     async def export_everything(self) -> bytes:
         """Collects all conversations with all messages.
@@ -79,7 +79,7 @@ class Exporter:
 
     async def _export(self) -> bytes:
         self._parts.keyring.verify_current()
-        self._told_ms = None
+        self._progress = Progress(self._parts, "export")
         seen = set(self._parts.keyring.content.conversations)
         await self._read_list()
         with ExportArchive(self._parts.now_ms()) as archive:
@@ -93,11 +93,11 @@ class Exporter:
         conversations = self._library.newest_first
         given: set[UUID] = set()
         for done, conversation in enumerate(conversations):
-            self._tell(done, len(conversations))
+            self._progress.tell(done, len(conversations))
             if (messages := await self._read(conversation)) is not None:
                 given.add(conversation.id)
                 archive.add(self._view(conversation, messages))
-        self._tell(len(conversations), len(conversations))
+        self._progress.tell(len(conversations), len(conversations))
         return given
 
     async def _read_list(self) -> None:
@@ -108,7 +108,7 @@ class Exporter:
             if known == len(self._library.newest_first):
                 raise AnswerError("conversations.next")
             known = len(self._library.newest_first)
-            self._tell(0, known)
+            self._progress.tell(0, known)
             more = await self._library.load_older()
         await self._library.refresh()
 
@@ -128,13 +128,6 @@ class Exporter:
             return None
         self._screen.report(conversation)
         return history.messages if history else []
-
-    def _tell(self, done: int, total: int) -> None:
-        """Tells the page how far it is, at most ten times a second; the end is told by the call itself."""
-        now_ms = self._parts.now_ms()
-        if self._told_ms is None or not 0 <= now_ms - self._told_ms < _TELL_MS:
-            self._told_ms = now_ms
-            self._parts.events.publish("progress", task="export", done=done, total=total)
 
     # --- Views ---
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -55,6 +56,7 @@ class Keyring:
         self._mek = account.keys.mek
         self._user_id = account.user_id
         self._session_id = account.session_id
+        self._account_version = account.account_version
         self._pending: list[Change] = []
         self._saving: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
@@ -99,12 +101,12 @@ class Keyring:
             KeyringRollbackError: It is older than this one.
             AnswerError: The server takes none, and names no newer one that would come first; what waits is kept.
         """
-        async with self._platform.tabs.lock(LOCK), self._lock:
+        async with self.held():
             for _ in range(_ATTEMPTS):
                 if self._is_closed or not self._pending:
                     return
                 if not await self._put():
-                    await self._refresh()
+                    await self.refresh_held()
             if self._pending:
                 raise AnswerError("keyring.version")
 
@@ -128,10 +130,17 @@ class Keyring:
             KeyringError: It does not open.
             KeyringRollbackError: It is older than this one.
         """
-        async with self._lock:
-            await self._refresh()
+        async with self.held():
+            await self.refresh_held()
 
-    async def _refresh(self) -> None:
+    @contextlib.asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """While this lasts, no tab of this browser saves or fetches the keyring: one of them may be replacing it."""
+        async with self._platform.tabs.lock(LOCK), self._lock:
+            yield
+
+    async def refresh_held(self) -> None:
+        """As `refresh`, for whoever holds the keyring."""
         record = await self._api.keyring()
         try:
             content = await self._open_newer(record)
@@ -150,7 +159,23 @@ class Keyring:
             raise KeyringRollbackError
         if record.version == self.version:
             return None
-        return await open_keyring(self._platform.crypto, self._mek, self._user_id, record)
+        try:
+            return await open_keyring(self._platform.crypto, self._mek, self._user_id, record)
+        except KeyringError:
+            if not await self._is_overtaken():
+                raise
+            self.close()
+            return None
+
+    async def _is_overtaken(self) -> bool:
+        """Whether another tab gave this session's account new keys: this one hears of it in a moment (section 11)."""
+        record = await self._platform.key_store.load()
+        return record is not None and record.metadata.get("account_version", 0) > self._account_version
+
+    @property
+    def unsaved(self) -> Sequence[Change]:
+        """The changes that no stored keyring has yet."""
+        return tuple(self._pending)
 
     async def _note(self, record: KeyringRecord) -> None:
         self.version = record.version

@@ -213,7 +213,9 @@ class Sync:
 
     async def fetch_all(self) -> None:
         """Fetches what notices may have missed."""
-        await asyncio.gather(self._parts.keyring.refresh(), self.chat.library.refresh())
+        # The keyring first: where another tab is giving the account new keys, this waits until that is over.
+        await self._parts.keyring.refresh()
+        await self.chat.library.refresh()
         await self._parts.keyring.save()
         for conversation in self.chat.open_conversations:
             if not conversation.alarms:
