@@ -112,5 +112,4 @@ def _rekey_conversations(user_id: UUID, rekeys: Mapping[UUID, Rekey]) -> None:
         if step.entry.op != RosterOp.REKEY:
             raise InvalidStatementError("The roster entry is no rekey.")
         replace_grants(rekey.grants, lost=rekey.lost, step=step)
-        for member_id in step.after.members.keys() - {user_id}:
-            notify_on_commit(member_id, "roster", conversation_id)
+        notify_on_commit(step.after.members.keys() - {user_id}, "roster", conversation_id)

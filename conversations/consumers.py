@@ -32,7 +32,7 @@ SUBSCRIBE_LIMIT = Limit(count=120, window_s=60)
 _find_session = database_sync_to_async(session_of, thread_sensitive=False)
 _begin_stream = database_sync_to_async(begin_stream, thread_sensitive=False)
 _find_stream = database_sync_to_async(selectors.find_stream, thread_sensitive=False)
-_require_writer = database_sync_to_async(selectors.require_writer, thread_sensitive=False)
+_require_role = database_sync_to_async(selectors.require_role, thread_sensitive=False)
 _update_state = database_sync_to_async(update_stream_state, thread_sensitive=False)
 _count_attempt = database_sync_to_async(count_attempt, thread_sensitive=False)
 
@@ -198,7 +198,7 @@ class BalonConsumer(AsyncJsonWebsocketConsumer):
             known[0].acknowledge(parsed["number"])
 
     async def _stop(self, parsed: dict[str, Any]) -> None:
-        await _require_writer(
+        await _require_role(
             requester_id=self.user_id, conversation_id=parsed["conversation_id"], roles=services.WRITERS
         )
         stream = await _find_stream(

@@ -1,16 +1,20 @@
 """The inference gateway as the web tier sees it: sealed bytes in, sealed bytes out, a signed key config."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 import httpx
+import structlog
 from django.conf import settings
 
 from conversations.errors import GatewayUnavailableError, RelayRefusedError
 
+logger = structlog.get_logger(__name__)
+
+_STOP_TIMEOUT_S = 2.0
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0, read=300.0, pool=None)
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=16)
 _MAX_CONFIG_SIZE = 1 << 20
@@ -70,6 +74,17 @@ async def ask_to_stop(client: httpx.AsyncClient, stream_id: UUID) -> None:
         raise GatewayUnavailableError from error
     if response.status_code not in {httpx.codes.NO_CONTENT, httpx.codes.NOT_FOUND}:
         raise GatewayUnavailableError
+
+
+def stop_replies(stream_ids: Iterable[UUID]) -> None:
+    """Asks the gateway to stop replies, as far as it answers: each has a final frame of its own or is cut."""
+    with httpx.Client(base_url=settings.BALON_INFERENCE_URL, timeout=_STOP_TIMEOUT_S, trust_env=False) as client:
+        for stream_id in stream_ids:
+            try:
+                client.post(f"/v1/sealed/{stream_id}/stop")
+            except httpx.HTTPError as error:
+                logger.warning("stop-failed", error=type(error).__name__)
+                return
 
 
 def fetch_config() -> dict[str, Any]:

@@ -5,6 +5,7 @@ was whole (`complete`) or not (`cut`).
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from functools import lru_cache
 from uuid import UUID
@@ -20,7 +21,7 @@ from conversations.frames import get_frame_log
 from conversations.frames.port import EndReason, FrameLog, LogGoneError
 from conversations.gateway import ask_to_stop, create_client, open_reply
 from conversations.models import Stream
-from conversations.streams import drop_stream, update_stream_state
+from conversations.streams import drop_stream, is_outdated, update_stream_state
 
 logger = structlog.get_logger(__name__)
 
@@ -30,6 +31,7 @@ MAX_REPLY_SIZE = 1 << 24
 """A reply of more frames or bytes than these is cut: no model says that much."""
 
 _set_state = database_sync_to_async(update_stream_state, thread_sensitive=False)
+_is_outdated = database_sync_to_async(is_outdated, thread_sensitive=False)
 _drop = database_sync_to_async(drop_stream, thread_sensitive=False)
 
 
@@ -96,6 +98,7 @@ class Relays:
             async with open_reply(self._client, request) as body:
                 await _set_state(stream_id, Stream.State.LIVE)
                 accepted.set_result(None)
+                await self._stop_if_outdated(stream_id)
                 reason = await self._copy(stream_id, body)
             await self._finish(stream_id, reason)
         except ConversationError as error:
@@ -105,6 +108,12 @@ class Relays:
             await self._log.delete(stream_id)
         finally:
             heartbeat.cancel()
+
+    async def _stop_if_outdated(self, stream_id: UUID) -> None:
+        """A new epoch may have begun, and stopped what the gateway knew, while the request was on its way."""
+        if await _is_outdated(stream_id):
+            with contextlib.suppress(GatewayUnavailableError):
+                await self.stop(stream_id)
 
     async def _copy(self, stream_id: UUID, body: AsyncIterator[bytes]) -> EndReason:
         reader = ReplyReader()

@@ -8,14 +8,13 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from balon.protocol.roster import Role
-from conversations.errors import ForbiddenError, NotFoundError
+from conversations.errors import EpochConflictError, ForbiddenError, NotFoundError
 from conversations.models import Conversation, Message, Meta, Stream
 from keystore import selectors as keys
 from keystore.clock import now_ms
 from keystore.models import Grant, PreviousKey, RosterEntry
-from keystore.selectors import Standing
+from keystore.selectors import READERS, Standing
 
-READERS = frozenset({Role.OWNER, Role.MEMBER, Role.READER})
 STREAM_LIFETIME_MS = 24 * 3_600_000
 
 MESSAGE_COLUMNS = (
@@ -88,7 +87,7 @@ def require_standing(*, requester_id: UUID, conversation_id: UUID) -> Standing:
     return standing
 
 
-def require_writer(*, requester_id: UUID, conversation_id: UUID, roles: frozenset[str]) -> Standing:
+def require_role(*, requester_id: UUID, conversation_id: UUID, roles: frozenset[Role]) -> Standing:
     """As `require_standing`, for one of some roles.
 
     Raises:
@@ -101,17 +100,50 @@ def require_writer(*, requester_id: UUID, conversation_id: UUID, roles: frozense
     return standing
 
 
+def lock_conversation(conversation_id: UUID) -> Conversation:
+    """Locks a conversation's row until the transaction ends (on SQLite the transaction itself is the lock).
+
+    Raises:
+        NotFoundError: It does not exist.
+    """
+    conversation = Conversation.objects.select_for_update().filter(pk=conversation_id).first()
+    if conversation is None:
+        raise NotFoundError
+    return conversation
+
+
+def require_usable_epoch(conversation: Conversation, epoch: int) -> None:
+    """Refuses what is sealed under a key that is not the newest one, or that is used no more; under the row's lock.
+
+    Raises:
+        EpochConflictError: A new epoch began, or has to begin first.
+    """
+    if epoch != conversation.epoch:
+        raise EpochConflictError
+    if keys.is_exposed(conversation.pk, epoch):
+        raise EpochConflictError(
+            "Somebody left, or replaced their keys: this key is used no more, a new one comes first."
+        )
+
+
 def get_conversation(*, requester_id: UUID, conversation_id: UUID) -> ConversationView:
     """One conversation of the requester's.
 
     Raises:
         NotFoundError: They are a stranger to it, or it does not exist.
     """
-    require_standing(requester_id=requester_id, conversation_id=conversation_id)
-    views = _complete(list(Conversation.objects.filter(pk=conversation_id)), requester_id)
-    if not views:
+    view = find_conversation(requester_id=requester_id, conversation_id=conversation_id)
+    if view is None:
         raise NotFoundError
-    return views[0]
+    return view
+
+
+def find_conversation(*, requester_id: UUID, conversation_id: UUID) -> ConversationView | None:
+    """One conversation of the requester's; None if they are a stranger to it, or it does not exist."""
+    if keys.find_standing(user_id=requester_id, conversation_id=conversation_id) is None:
+        return None
+    views = _complete(list(Conversation.objects.filter(pk=conversation_id)), requester_id)
+    return views[0] if views else None
 
 
 def list_conversations(*, requester_id: UUID, after: Activity | None, limit: int) -> ListPage:
@@ -155,8 +187,9 @@ def list_messages(
 
     Raises:
         NotFoundError: The requester is a stranger to the conversation.
+        ForbiddenError: They are only invited to it.
     """
-    require_standing(requester_id=requester_id, conversation_id=conversation_id)
+    require_role(requester_id=requester_id, conversation_id=conversation_id, roles=READERS)
     conversation = Conversation.objects.filter(pk=conversation_id).first()
     if conversation is None:
         raise NotFoundError
@@ -190,8 +223,9 @@ def list_streams(*, requester_id: UUID, conversation_id: UUID) -> list[Stream]:
 
     Raises:
         NotFoundError: The requester is a stranger to the conversation.
+        ForbiddenError: They are only invited to it.
     """
-    require_standing(requester_id=requester_id, conversation_id=conversation_id)
+    require_role(requester_id=requester_id, conversation_id=conversation_id, roles=READERS)
     rows = Stream.objects.filter(conversation_id=conversation_id, created_ms__gt=now_ms() - STREAM_LIFETIME_MS)
     return list(rows.order_by("created_ms", "pk"))
 
@@ -201,6 +235,7 @@ def find_stream(*, requester_id: UUID, conversation_id: UUID, stream_id: UUID) -
 
     Raises:
         NotFoundError: The requester is a stranger to the conversation.
+        ForbiddenError: They are only invited to it.
     """
-    require_standing(requester_id=requester_id, conversation_id=conversation_id)
+    require_role(requester_id=requester_id, conversation_id=conversation_id, roles=READERS)
     return Stream.objects.filter(pk=stream_id, conversation_id=conversation_id).first()

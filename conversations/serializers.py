@@ -12,6 +12,7 @@ from balon.protocol.errors import EncodingError
 from balon.protocol.frames import ENC_SIZE, REPLY_SECRET_SIZE
 from balon.protocol.statements import HASH_SIZE, SIGNATURE_SIZE
 from conversations.models import Conversation, Meta, Stream
+from conversations.rosters import RosterDraft
 from conversations.selectors import Activity, ConversationView, MessagePage
 from conversations.services import MessageDraft, MetaDraft
 from keystore.fields import (
@@ -28,6 +29,7 @@ from keystore.fields import (
 )
 from keystore.grants import GrantDraft
 from keystore.serializers import (
+    CONVERSATION_KEY_SIZE,
     PreviousKeySerializer,
     RosterEntrySerializer,
     serialize_grant,
@@ -37,6 +39,8 @@ from keystore.serializers import (
 
 MAX_MESSAGE_SIZE = 1 << 20
 MAX_META_SIZE = 1 << 14
+MAX_GRANTS = 1000
+"""A new epoch brings one to each of 200 people; an invitation one for each unbroken piece of the history."""
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
 _STREAM_SECRET_SIZE = REPLY_SECRET_SIZE + ENC_SIZE
@@ -82,6 +86,39 @@ class WriteMetaSerializer(StrictSerializer):
     def to_draft(self) -> MetaDraft:
         """The validated meta."""
         return MetaDraft(**self.validated_data)
+
+
+class AddressedGrantSerializer(GrantSerializer):
+    """A grant with its place."""
+
+    user_id = IdField()
+    epoch = CountField()
+
+
+class ChangeRosterSerializer(StrictSerializer):
+    """A roster entry with what comes with it."""
+
+    entry = SignedSerializer()
+    grants: "serializers.ListSerializer[Any]" = serializers.ListSerializer(
+        child=AddressedGrantSerializer(), max_length=MAX_GRANTS
+    )
+    previous = EnvelopeField(
+        Kind.PREV, plain_min=CONVERSATION_KEY_SIZE, plain_max=CONVERSATION_KEY_SIZE, allow_null=True
+    )
+    meta = WriteMetaSerializer(allow_null=True)
+
+    def to_draft(self) -> RosterDraft:
+        """The validated change."""
+        parsed = self.validated_data
+        return RosterDraft(
+            entry=to_signed(parsed["entry"]),
+            grants=[
+                GrantDraft(grant["user_id"], grant["epoch"], to_signed(grant), grant["wrapped"])
+                for grant in parsed["grants"]
+            ],
+            previous=parsed["previous"],
+            meta=None if parsed["meta"] is None else MetaDraft(**parsed["meta"]),
+        )
 
 
 class HeadSerializer(StrictSerializer):

@@ -12,9 +12,7 @@ from balon.protocol.statements import message_statement, meta_statement
 from conversations import selectors
 from conversations.errors import (
     ConversationConflictError,
-    EpochConflictError,
     MessageConflictError,
-    NotFoundError,
     SeqConflictError,
     VersionConflictError,
 )
@@ -92,8 +90,8 @@ def _is_same_roster(requester_id: UUID, conversation_id: UUID, roster: Signed) -
 def append_message(*, requester_id: UUID, conversation_id: UUID, draft: MessageDraft) -> tuple[int, bool]:
     """Appends a message at the next position, under a lock of the conversation's row.
 
-    A message whose id is that of a stream is its saved reply: the stream and its frames go, once this stands. Members
-    get a notice on commit.
+    A message whose id is that of a stream is its saved reply: the stream and its frames go, once this stands. Those
+    who read it get a notice on commit.
 
     Returns:
         The position, and whether the message is new (the very same bytes again are not).
@@ -103,12 +101,12 @@ def append_message(*, requester_id: UUID, conversation_id: UUID, draft: MessageD
         ForbiddenError: The requester may not send.
         InvalidStatementError: The signature does not fit.
         MessageConflictError: The id stands with other bytes.
-        EpochConflictError: The conversation is in another epoch.
+        EpochConflictError: The conversation's key is another, or is used no more.
         SeqConflictError: The seq is not the sender's next.
     """
     with transaction.atomic():
-        conversation = lock_conversation(conversation_id)
-        standing = selectors.require_writer(requester_id=requester_id, conversation_id=conversation_id, roles=WRITERS)
+        conversation = selectors.lock_conversation(conversation_id)
+        standing = selectors.require_role(requester_id=requester_id, conversation_id=conversation_id, roles=WRITERS)
         statement = message_statement(conversation_id, draft.epoch, draft.message_id, draft.envelope)
         verify_signature(standing.idk_pub, Signed(statement, draft.signature))
         if (known := _find_same_message(conversation, draft)) is not None:
@@ -116,20 +114,8 @@ def append_message(*, requester_id: UUID, conversation_id: UUID, draft: MessageD
         _check_next(conversation, requester_id, draft)
         position = _store_message(conversation, requester_id, draft)
         drop_streams_on_commit(Stream.objects.filter(conversation=conversation, pk=draft.message_id))
-        notify_members(conversation_id, "messages")
+        notify_on_commit(keys.reader_ids(conversation_id), "messages", conversation_id)
     return position, True
-
-
-def lock_conversation(conversation_id: UUID) -> Conversation:
-    """Locks a conversation's row until the transaction ends (on SQLite the transaction itself is the lock).
-
-    Raises:
-        NotFoundError: It does not exist.
-    """
-    conversation = Conversation.objects.select_for_update().filter(pk=conversation_id).first()
-    if conversation is None:
-        raise NotFoundError
-    return conversation
 
 
 def _find_same_message(conversation: Conversation, draft: MessageDraft) -> int | None:
@@ -142,8 +128,7 @@ def _find_same_message(conversation: Conversation, draft: MessageDraft) -> int |
 
 
 def _check_next(conversation: Conversation, sender_id: UUID, draft: MessageDraft) -> None:
-    if draft.epoch != conversation.epoch:
-        raise EpochConflictError
+    selectors.require_usable_epoch(conversation, draft.epoch)
     sent = Message.objects.filter(conversation=conversation, sender_id=sender_id)
     last: int = sent.order_by("-seq").values_list("seq", flat=True).first() or 0
     if draft.seq != last + 1:
@@ -179,29 +164,38 @@ def replace_meta(*, requester_id: UUID, conversation_id: UUID, draft: MetaDraft)
         NotFoundError: The requester is a stranger to the conversation.
         ForbiddenError: The requester may not write it.
         InvalidStatementError: The signature does not fit.
-        EpochConflictError: The conversation is in another epoch.
+        EpochConflictError: The conversation's key is another, or is used no more.
         VersionConflictError: The version is not the stored one plus 1; the very same bytes again are no conflict.
     """
     with transaction.atomic():
-        conversation = lock_conversation(conversation_id)
-        standing = selectors.require_writer(requester_id=requester_id, conversation_id=conversation_id, roles=WRITERS)
-        statement = meta_statement(conversation_id, draft.epoch, draft.meta_version, draft.envelope)
-        verify_signature(standing.idk_pub, Signed(statement, draft.signature))
+        conversation = selectors.lock_conversation(conversation_id)
+        standing = selectors.require_role(requester_id=requester_id, conversation_id=conversation_id, roles=WRITERS)
+        verify_meta(draft, conversation_id=conversation_id, idk_pub=standing.idk_pub)
         stored = Meta.objects.filter(pk=conversation_id).first()
         if stored and _is_same_meta(stored, draft):
             return stored
-        if draft.epoch != conversation.epoch:
-            raise EpochConflictError
+        selectors.require_usable_epoch(conversation, draft.epoch)
         if draft.meta_version != (stored.meta_version if stored else 0) + 1:
             raise VersionConflictError
-        return _store_meta(conversation_id, requester_id, draft)
+        return store_meta(draft, conversation_id=conversation_id, author_id=requester_id)
 
 
 def _is_same_meta(stored: Meta, draft: MetaDraft) -> bool:
     return stored.meta_version == draft.meta_version and hmac.compare_digest(stored.envelope, draft.envelope)
 
 
-def _store_meta(conversation_id: UUID, author_id: UUID, draft: MetaDraft) -> Meta:
+def verify_meta(draft: MetaDraft, *, conversation_id: UUID, idk_pub: bytes) -> None:
+    """Verifies that title and settings are signed by the author whose identity key this is (32 bytes).
+
+    Raises:
+        InvalidStatementError: They are not.
+    """
+    statement = meta_statement(conversation_id, draft.epoch, draft.meta_version, draft.envelope)
+    verify_signature(idk_pub, Signed(statement, draft.signature))
+
+
+def store_meta(draft: MetaDraft, *, conversation_id: UUID, author_id: UUID) -> Meta:
+    """Stores verified title and settings, whose version and epoch the caller judged; in the caller's transaction."""
     meta, _ = Meta.objects.update_or_create(
         pk=conversation_id,
         defaults={
@@ -224,8 +218,8 @@ def delete_conversation(*, requester_id: UUID, conversation_id: UUID) -> None:
         ForbiddenError: The requester is no owner.
     """
     with transaction.atomic():
-        conversation = lock_conversation(conversation_id)
-        selectors.require_writer(requester_id=requester_id, conversation_id=conversation_id, roles=OWNERS)
+        conversation = selectors.lock_conversation(conversation_id)
+        selectors.require_role(requester_id=requester_id, conversation_id=conversation_id, roles=OWNERS)
         erase_conversation(conversation)
 
 
@@ -240,5 +234,4 @@ def erase_conversation(conversation: Conversation) -> None:
 
 def notify_members(conversation_id: UUID, what: str) -> None:
     """Gives everyone on the roster a hint, on commit."""
-    for user_id in keys.member_ids(conversation_id):
-        notify_on_commit(user_id, what, conversation_id)
+    notify_on_commit(keys.member_ids(conversation_id), what, conversation_id)

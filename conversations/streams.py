@@ -8,7 +8,7 @@ from uuid import UUID
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from accounts.throttles import Limit, count_attempt
 from balon.protocol.roster import Role
@@ -16,6 +16,7 @@ from conversations import selectors
 from conversations.errors import RelayRefusedError
 from conversations.frames import get_frame_log
 from conversations.frames.port import EndReason
+from conversations.gateway import stop_replies
 from conversations.models import Conversation, Message, Stream
 from conversations.selectors import STREAM_LIFETIME_MS
 from keystore import selectors as keys
@@ -23,6 +24,7 @@ from keystore.clock import now_ms
 from keystore.notices import notify_on_commit
 
 ASKERS = frozenset({Role.OWNER, Role.MEMBER})
+RUNNING = (Stream.State.ASKED, Stream.State.LIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,16 @@ def begin_stream(*, requester_id: UUID, draft: StreamDraft) -> bool:
     Raises:
         NotFoundError: The requester is a stranger to the conversation.
         ForbiddenError: The requester may only read.
-        RelayRefusedError: `epoch-conflict`, `replayed` (the id is used up), `busy` (too many at once).
+        EpochConflictError: The conversation's key is another, or is used no more.
+        RelayRefusedError: `replayed` (the id is used up), `busy` (too many at once).
         Throttled: Too many requests of this person.
     """
     count_attempt("infer", requester_id.bytes, Limit(*settings.BALON_LIMIT_INFERENCE))
     expire_streams()
     with transaction.atomic():
-        conversation = Conversation.objects.select_for_update().filter(pk=draft.conversation_id).first()
-        selectors.require_writer(requester_id=requester_id, conversation_id=draft.conversation_id, roles=ASKERS)
-        if conversation is None or conversation.epoch != draft.epoch:
-            raise RelayRefusedError("The conversation has another key now.", "epoch-conflict")
+        conversation = selectors.lock_conversation(draft.conversation_id)
+        selectors.require_role(requester_id=requester_id, conversation_id=draft.conversation_id, roles=ASKERS)
+        selectors.require_usable_epoch(conversation, draft.epoch)
         if (known := Stream.objects.filter(pk=draft.stream_id).first()) is not None:
             _check_same(known, draft)
             return False
@@ -73,7 +75,7 @@ def _check_same(known: Stream, draft: StreamDraft) -> None:
 def _check_free(requester_id: UUID, draft: StreamDraft) -> None:
     if Message.objects.filter(conversation_id=draft.conversation_id, message_id=draft.stream_id).exists():
         raise RelayRefusedError("This reply was saved already.", "replayed")
-    running = Stream.objects.filter(sender_id=requester_id, state__in=(Stream.State.ASKED, Stream.State.LIVE))
+    running = Stream.objects.filter(sender_id=requester_id, state__in=RUNNING)
     if running.count() >= settings.BALON_MAX_STREAMS:
         raise RelayRefusedError("Too many replies are on their way.", "busy")
 
@@ -87,8 +89,7 @@ def _create_stream(requester_id: UUID, draft: StreamDraft) -> None:
         stream_env=draft.stream_env,
     )
     async_to_sync(get_frame_log().open)(draft.stream_id)  # Before the commit, so that nobody finds a row without a log.
-    for user_id in keys.member_ids(draft.conversation_id):
-        notify_on_commit(user_id, "streams", draft.conversation_id)
+    notify_on_commit(keys.reader_ids(draft.conversation_id), "streams", draft.conversation_id)
 
 
 def update_stream_state(stream_id: UUID, state: Stream.State) -> bool:
@@ -98,6 +99,24 @@ def update_stream_state(stream_id: UUID, state: Stream.State) -> bool:
         Whether the stream is still there; its reply may have been saved, or its conversation deleted.
     """
     return bool(Stream.objects.filter(pk=stream_id).update(state=state))
+
+
+def is_outdated(stream_id: UUID) -> bool:
+    """Whether a new epoch began since a reply was asked for: then it has to stop (docs/protocol.md section 7)."""
+    return Stream.objects.filter(pk=stream_id, epoch__lt=F("conversation__epoch")).exists()
+
+
+def stop_outdated_streams_on_commit(conversation: Conversation) -> None:
+    """Stops replies that were asked for before the newest epoch, once that stands.
+
+    A reply that the gateway does not know yet is stopped by its relay, as soon as the gateway has taken it.
+    """
+    transaction.on_commit(partial(_stop_outdated, conversation.pk, conversation.epoch), robust=True)
+
+
+def _stop_outdated(conversation_id: UUID, epoch: int) -> None:
+    running = Stream.objects.filter(conversation_id=conversation_id, epoch__lt=epoch, state__in=RUNNING)
+    stop_replies(list(running.values_list("pk", flat=True)))
 
 
 def drop_stream(stream_id: UUID) -> None:

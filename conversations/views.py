@@ -10,8 +10,9 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
-from conversations import gateway, selectors, services
+from conversations import gateway, rosters, selectors, services
 from conversations.serializers import (
+    ChangeRosterSerializer,
     ConversationPageSerializer,
     ConversationSerializer,
     CreateConversationSerializer,
@@ -84,6 +85,27 @@ class ConversationView(APIView):
         """Deletes it for everyone; owners only."""
         services.delete_conversation(requester_id=requester_id_of(request), conversation_id=conversation_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class RosterView(APIView):
+    """Who is in a conversation."""
+
+    @extend_schema(
+        operation_id="roster_change",
+        request=ChangeRosterSerializer,
+        responses={200: ConversationSerializer, 201: ConversationSerializer, 204: None},
+    )
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        """Appends a signed entry, with all that comes with it; whoever is out then gets no record."""
+        shape = _validate(ChangeRosterSerializer(data=request.data))
+        requester_id = requester_id_of(request)
+        created = rosters.change_roster(
+            requester_id=requester_id, conversation_id=conversation_id, draft=shape.to_draft()
+        )
+        view = selectors.find_conversation(requester_id=requester_id, conversation_id=conversation_id)
+        if view is None:
+            return Response(status=status.HTTP_204_NO_CONTENT)
+        return Response(serialize_conversation(view), status=_created(created))
 
 
 class MessagesView(APIView):

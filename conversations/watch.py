@@ -10,14 +10,14 @@ from channels.db import database_sync_to_async
 from django.db import DatabaseError
 
 from accounts.selectors import filter_sessions
-from keystore.selectors import filter_memberships
+from keystore.selectors import filter_readers
 
 logger = structlog.get_logger(__name__)
 
 INTERVAL_S = 0.5
 
 _filter_sessions = database_sync_to_async(filter_sessions, thread_sensitive=False)
-_filter_memberships = database_sync_to_async(filter_memberships, thread_sensitive=False)
+_filter_readers = database_sync_to_async(filter_readers, thread_sensitive=False)
 
 
 class WatchedSocket(Protocol):
@@ -33,7 +33,7 @@ class WatchedSocket(Protocol):
         """Its session does not stand any more."""
 
     async def leave_conversation(self, conversation_id: UUID) -> None:
-        """Its person is not a member any more."""
+        """Its person reads it no more."""
 
 
 class SocketWatch:
@@ -73,10 +73,10 @@ class SocketWatch:
 
     async def _check_memberships(self, sockets: set[WatchedSocket]) -> None:
         pairs = {(socket.user_id, place) for socket in sockets for place in socket.watched_conversations()}
-        members = await _filter_memberships(pairs) if pairs else set()
+        readers = await _filter_readers(pairs) if pairs else set()
         for socket in sockets:
             for place in set(socket.watched_conversations()):
-                if (socket.user_id, place) in pairs - members:
+                if (socket.user_id, place) in pairs - readers:
                     await socket.leave_conversation(place)
 
     async def _end_all(self) -> None:

@@ -1,5 +1,6 @@
 """Hints to a person's sockets that something changed. They may be lost: clients also ask by themselves."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -19,21 +20,23 @@ def session_group(session_id: UUID) -> str:
     return f"session.{session_id.hex}"
 
 
-def notify_on_commit(user_id: UUID, what: str, conversation_id: UUID | None = None) -> None:
-    """Tells a person's sockets what changed, once the transaction stands.
+def notify_on_commit(user_ids: Iterable[UUID], what: str, conversation_id: UUID | None = None) -> None:
+    """Tells people's sockets what changed, once the transaction stands.
 
     Args:
-        user_id: Whom to tell.
+        user_ids: Whom to tell, as it is known now.
         what: `messages`, `meta`, `roster`, `streams`, `created`, `deleted` or `keyring`.
         conversation_id: Where, if it is about a conversation.
     """
-    transaction.on_commit(partial(_send, person_group(user_id), notice_event(what, conversation_id)), robust=True)
+    groups = [person_group(user_id) for user_id in user_ids]
+    if groups:
+        transaction.on_commit(partial(_send, groups, notice_event(what, conversation_id)), robust=True)
 
 
 def end_sockets_on_commit(session_id: UUID, reason: str) -> None:
     """Asks the sockets of an ended session to close at once; the sessions are polled as well."""
     event = {"type": "session.ended", "reason": reason}
-    transaction.on_commit(partial(_send, session_group(session_id), event), robust=True)
+    transaction.on_commit(partial(_send, [session_group(session_id)], event), robust=True)
 
 
 def notice_event(what: str, conversation_id: UUID | None) -> dict[str, Any]:
@@ -45,7 +48,13 @@ def notice_event(what: str, conversation_id: UUID | None) -> dict[str, Any]:
     }
 
 
-def _send(group: str, event: dict[str, Any]) -> None:
+def _send(groups: list[str], event: dict[str, Any]) -> None:
+    async_to_sync(send_to_groups)(groups, event)
+
+
+async def send_to_groups(groups: Iterable[str], event: dict[str, Any]) -> None:
+    """Sends an event to groups of sockets, one after the other: each is a hint, and none waits for a slow reader."""
     layer = get_channel_layer()
     if layer is not None:
-        async_to_sync(layer.group_send)(group, event)
+        for group in groups:
+            await layer.group_send(group, event)

@@ -13,6 +13,7 @@ Whoever needs several locks takes them in this order, so that nobody waits in a 
 bundles, entries by conversation.
 """
 
+import hmac
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -104,6 +105,17 @@ def append_entry(*, conversation_id: UUID, actor_id: UUID, signed: Signed) -> St
     step = Step(entry, before, after)
     _store(step, signed, subject=subject)
     return step
+
+
+def find_entry(*, conversation_id: UUID, signed: Signed) -> statements.RosterEntry | None:
+    """The stored entry that is the very same; None if there is none. Who asks may be off the roster since."""
+    try:
+        entry = statements.RosterEntry.parse(signed.statement)
+    except errors.StatementError:
+        return None
+    stored = RosterEntry.objects.filter(conversation_id=conversation_id, seq=entry.seq).first()
+    same = stored is not None and hmac.compare_digest(stored.statement, signed.statement)
+    return entry if same else None
 
 
 def _parse_entry(signed: Signed, *, conversation_id: UUID, actor_id: UUID) -> statements.RosterEntry:

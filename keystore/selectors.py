@@ -11,6 +11,9 @@ from balon.protocol.roster import Role
 from keystore.errors import UnknownUserError
 from keystore.models import Grant, KeyBundle, Keyring, Membership, PreviousKey, RosterEntry
 
+READERS = frozenset({Role.OWNER, Role.MEMBER, Role.READER})
+"""Who reads what is in a conversation: everyone on its roster but the invited."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -77,14 +80,25 @@ def conversation_ids_of(user_id: UUID) -> QuerySet[Membership, UUID]:
 
 
 def member_ids(conversation_id: UUID) -> list[UUID]:
-    """Everyone on the roster of a conversation."""
+    """Everyone on the roster of a conversation who has an account, the invited too."""
     return list(Membership.objects.filter(conversation_id=conversation_id).values_list("user_id", flat=True))
 
 
-def filter_memberships(pairs: Collection[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
-    """Those of the (user, conversation) pairs that are memberships now, in one query."""
+def reader_ids(conversation_id: UUID) -> list[UUID]:
+    """Everyone who reads a conversation."""
+    rows = Membership.objects.filter(conversation_id=conversation_id, role__in=READERS)
+    return list(rows.values_list("user_id", flat=True))
+
+
+def is_exposed(conversation_id: UUID, epoch: int) -> bool:
+    """Whether an epoch's key may be with people who have no right to what comes, so that nothing is sealed under it."""
+    return RosterEntry.objects.filter(conversation_id=conversation_id, epoch=epoch, exposes=True).exists()
+
+
+def filter_readers(pairs: Collection[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
+    """Those of the (user, conversation) pairs where the user reads the conversation now, in one query."""
     users, conversations = {user for user, _ in pairs}, {conversation for _, conversation in pairs}
-    rows = Membership.objects.filter(user_id__in=users, conversation_id__in=conversations)
+    rows = Membership.objects.filter(user_id__in=users, conversation_id__in=conversations, role__in=READERS)
     return set(rows.values_list("user_id", "conversation_id")) & set(pairs)
 
 

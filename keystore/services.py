@@ -92,7 +92,7 @@ def replace_keyring(*, user_id: UUID, version: int, envelope: bytes) -> None:
     try:
         with transaction.atomic():
             _swap_keyring(user_id=user_id, version=version, envelope=envelope)
-            notify_on_commit(user_id, "keyring")
+            notify_on_commit([user_id], "keyring")
     except VersionConflictError:
         stored = Keyring.objects.filter(pk=user_id, version=version).first()
         if stored is None or not hmac.compare_digest(stored.envelope, envelope):

@@ -1,9 +1,8 @@
 """Who may do what: every address and every socket message, tried by everyone. What is not in the table fails.
 
-Five try: a visitor; Charlie, a stranger with an account; Bob, whom a row admitted as a member; Alice, the owner; an
-operator who is signed in to the admin. Requests about "one's own" account (sessions, deletion, disclosure, keyring) have
-no other member: there Charlie and Bob act on their own, and only what names Alice's rows tells them apart. Readers
-and invited people come with invitations.
+Seven try: a visitor; Charlie, a stranger with an account; Dave, who is invited; Erin, who reads; Bob, a member; Alice,
+the owner; an operator who is signed in to the admin. Requests about "one's own" account (sessions, deletion,
+disclosure, keyring) have no other member: there all act on their own, and only what names Alice's rows tells them apart.
 """
 
 import copy
@@ -27,13 +26,15 @@ from tests.accounts.rotating import rotation_body, with_new_keys
 from tests.browsers import Browser, signed_up
 from tests.gateways import NONCE, run_fake_gateway
 from tests.keys import uuid7
-from tests.people import admit
+from tests.rosters import Room
 from tests.sockets import calling, knock, open_socket
 
-WHO = ("visitor", "stranger", "member", "owner", "operator")
+WHO = ("visitor", "stranger", "invited", "reader", "member", "owner", "operator")
 Status = int | tuple[int, str]
 UNSIGNED: Status = (401, "not-signed-in")
 UNPROVED: Status = (401, "proof-refused")
+NOTHING: Status = (404, "not-found")
+FORBIDDEN: Status = (403, "forbidden")
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,13 @@ class World:
     """Everyone, and what Alice owns."""
 
     people: dict[str, Browser]
-    room: str
+    shared: Room
     session: str
+
+    @property
+    def room(self) -> str:
+        """The conversation's id."""
+        return self.shared.id
 
     @property
     def places(self) -> dict[str, str]:
@@ -59,23 +65,37 @@ Content = Callable[[Browser, World], Any]
 
 @dataclass(frozen=True)
 class Rule:
-    """What the five get, in the order of `WHO`, and what is sent."""
+    """What the seven get, in the order of `WHO`, and what is sent."""
 
     expected: tuple[Status, ...]
     content: Content = lambda _browser, _world: None
 
 
 def everyone(status: Status) -> tuple[Status, ...]:
-    return (status,) * 5
+    return (status,) * 7
 
 
 def people(status: Status) -> tuple[Status, ...]:
     """Whoever is signed in to the page gets this, about themselves."""
-    return (UNSIGNED, status, status, status, UNSIGNED)
+    return (UNSIGNED, *(status,) * 5, UNSIGNED)
 
 
-def members(status: Status, owner: Status | None = None) -> tuple[Status, ...]:
-    return (UNSIGNED, (404, "not-found"), status, owner or status, UNSIGNED)
+def only(**statuses: Status) -> tuple[Status, ...]:
+    """Those on the roster who are named get this; the others may not, and for strangers there is nothing."""
+    told = (statuses.get(role, FORBIDDEN) for role in ("invited", "reader", "member", "owner"))
+    return (UNSIGNED, NOTHING, *told, UNSIGNED)
+
+
+def roster(status: Status) -> tuple[Status, ...]:
+    return only(invited=status, reader=status, member=status, owner=status)
+
+
+def readers(status: Status) -> tuple[Status, ...]:
+    return only(reader=status, member=status, owner=status)
+
+
+def writers(status: Status) -> tuple[Status, ...]:
+    return only(member=status, owner=status)
 
 
 ROOM = "api/v1/conversations/<uuid:conversation_id>"
@@ -113,25 +133,26 @@ API: dict[tuple[str, str], Rule] = {
     ("GET", "api/v1/accounts/sessions"): Rule(people(200)),
     ("DELETE", "api/v1/accounts/sessions"): Rule(people(204)),
     ("DELETE", "api/v1/accounts/sessions/<uuid:session_id>"): Rule(
-        (UNSIGNED, (404, "not-found"), (404, "not-found"), 204, UNSIGNED)
+        (UNSIGNED, NOTHING, NOTHING, NOTHING, NOTHING, 204, UNSIGNED)
     ),
     ("GET", "api/v1/accounts/deletion"): Rule(people(200)),
     ("POST", "api/v1/accounts/deletion"): Rule(people(UNPROVED), lambda *_: {"account_version": 1}),
     ("DELETE", "api/v1/accounts/deletion"): Rule(people(204)),
     ("GET", "api/v1/accounts/disclosure"): Rule(people(200)),
-    ("GET", "api/v1/keys/users/<uuid:user_id>"): Rule(members(200)),
+    ("GET", "api/v1/keys/users/<uuid:user_id>"): Rule(roster(200)),
     ("GET", "api/v1/keys/keyring"): Rule(people(200)),
     ("PUT", "api/v1/keys/keyring"): Rule(
         people(200), lambda one, _: {**one.keys.sign_up_body()["keyring"], "version": 2}
     ),
     ("GET", "api/v1/conversations"): Rule(people(200)),
     ("POST", "api/v1/conversations"): Rule(people(201), lambda one, _: one.keys.new_conversation()),
-    ("GET", ROOM): Rule(members(200)),
-    ("DELETE", ROOM): Rule(members((403, "forbidden"), 204)),
-    ("GET", f"{ROOM}/messages"): Rule(members(200)),
-    ("POST", f"{ROOM}/messages"): Rule(members(201), lambda one, world: one.keys.message(world.room, 1)),
-    ("PUT", f"{ROOM}/meta"): Rule(members(200), lambda one, world: one.keys.meta(world.room, 1)),
-    ("GET", f"{ROOM}/streams"): Rule(members(200)),
+    ("GET", ROOM): Rule(roster(200)),
+    ("DELETE", ROOM): Rule(only(owner=204)),
+    ("GET", f"{ROOM}/messages"): Rule(readers(200)),
+    ("POST", f"{ROOM}/messages"): Rule(writers(201), lambda one, world: one.keys.message(world.room, 1)),
+    ("PUT", f"{ROOM}/meta"): Rule(writers(200), lambda one, world: one.keys.meta(world.room, 1)),
+    ("POST", f"{ROOM}/roster"): Rule(writers(201), lambda one, world: world.shared.force("rotate", one)),
+    ("GET", f"{ROOM}/streams"): Rule(readers(200)),
     ("GET", "api/v1/inference/config"): Rule(people((503, "gateway-unavailable"))),
 }
 """Every address but the admin's, with each of its methods."""
@@ -149,15 +170,16 @@ ADMIN = {
     "jsi18n": 200, "autocomplete": 403, "view_on_site": 404,
 }  # fmt: skip
 
-SOCKET: dict[str, tuple[str, str, str]] = {
-    "infer": ("refused", "accepted", "accepted"),
-    "subscribe": ("refused", "stream-ended", "stream-ended"),
-    "stop": ("refused", "nothing", "nothing"),
-    "unsubscribe": ("nothing", "nothing", "nothing"),
-    "ack": ("nothing", "nothing", "nothing"),
-    "ping": ("pong", "pong", "pong"),
+ON_SOCKETS = WHO[1:-1]
+SOCKET: dict[str, tuple[str, ...]] = {
+    "infer": ("refused", "refused", "refused", "accepted", "accepted"),
+    "subscribe": ("refused", "refused", "stream-ended", "stream-ended", "stream-ended"),
+    "stop": ("refused", "refused", "refused", "nothing", "nothing"),
+    "unsubscribe": ("nothing",) * 5,
+    "ack": ("nothing",) * 5,
+    "ping": ("pong",) * 5,
 }
-"""What stranger, member and owner get; a visitor and an operator are shown the door as they knock."""
+"""What those with an account get; a visitor and an operator are shown the door as they knock."""
 
 
 @pytest.fixture
@@ -167,16 +189,19 @@ def world(settings: Any) -> World:
 
 def make_world(settings: Any) -> World:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    alice, bob, charlie = (signed_up(f"{name}@example.org") for name in ("alice", "bob", "charlie"))
+    names = ("charlie", "dave", "erin", "bob", "alice")
+    charlie, dave, erin, bob, alice = (signed_up(f"{name}@example.org") for name in names)
     operator = Browser()
     operator.client.force_login(User.objects.create_superuser(login="operator@example.org", password="a password"))
-    room = alice.create_conversation()
-    admit(bob, room)
-    for browser in (alice, bob, charlie, operator):
+    shared = Room(alice)
+    shared.admit(alice, bob)
+    shared.admit(alice, erin, role="reader")
+    shared.act("invite", alice, dave, role="member")
+    for browser in (alice, bob, charlie, dave, erin, operator):
         browser.fetch_session()
     return World(
-        people=dict(zip(WHO, (Browser(), charlie, bob, alice, operator), strict=True)),
-        room=room,
+        people=dict(zip(WHO, (Browser(), charlie, dave, erin, bob, alice, operator), strict=True)),
+        shared=shared,
         session=str(SignInSession.objects.get(user_id=alice.keys.user_id).pk),
     )
 
@@ -312,7 +337,7 @@ async def test_a_socket_gives_each_what_the_table_says(settings: Any, action: st
     with run_fake_gateway() as gateway:
         settings.BALON_INFERENCE_URL = gateway.url
         world = await calling(make_world, settings)
-        for who, kind in zip(("stranger", "member", "owner"), SOCKET[action], strict=True):
+        for who, kind in zip(ON_SOCKETS, SOCKET[action], strict=True):
             browser = world.people[who]
             async with open_socket(browser) as socket:
                 if kind == "accepted":

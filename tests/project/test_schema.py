@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from tests.browsers import Browser
+from tests.rosters import Room
 
 pytestmark = pytest.mark.django_db
 
@@ -51,6 +52,7 @@ def test_names_every_address_of_the_api(document: dict[str, Any]):
         "GET /api/v1/conversations/{conversation_id}/messages",
         "POST /api/v1/conversations/{conversation_id}/messages",
         "PUT /api/v1/conversations/{conversation_id}/meta",
+        "POST /api/v1/conversations/{conversation_id}/roster",
         "GET /api/v1/conversations/{conversation_id}/streams",
         "GET /api/v1/inference/config",
     }
@@ -87,7 +89,8 @@ def spoiled(body: Any) -> Iterator[Any]:
 
 def test_no_body_breaks_anything(alice: Browser, settings: Any):
     settings.BALON_LIMIT_ADDRESS = settings.BALON_LIMIT_LOGIN = (100_000, 300)
-    room = alice.create_conversation()
+    shared = Room(alice)
+    room = shared.id
     bodies = {
         ("POST", "accounts"): alice.keys.sign_up_body(),
         ("POST", "accounts/prelogin"): {"login": "alice@example.org"},
@@ -102,6 +105,7 @@ def test_no_body_breaks_anything(alice: Browser, settings: Any):
         ("POST", "conversations"): alice.keys.new_conversation(),
         ("POST", f"conversations/{room}/messages"): alice.keys.message(room, 1),
         ("PUT", f"conversations/{room}/meta"): alice.keys.meta(room, 1),
+        ("POST", f"conversations/{room}/roster"): shared.draft("rotate", alice),
     }
     for (method, path), body in bodies.items():
         for junk in spoiled(body):
