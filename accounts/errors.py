@@ -68,5 +68,13 @@ class UnknownSessionError(AccountError):
     default_code = "not-found"
 
 
+class UnknownLoginError(AccountError):
+    """Nobody has this login name."""
+
+    status_code = status.HTTP_404_NOT_FOUND
+    default_detail = "Nobody here has this login name."
+    default_code = "unknown-login"
+
+
 class InstallationKeyError(Exception):
     """What rests in the database does not open under the installation keys: an operator's fault, never a person's."""

@@ -4,9 +4,27 @@ import hashlib
 import time
 from dataclasses import dataclass
 from ipaddress import IPv6Network, ip_address
+from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.core.cache import cache
 from rest_framework.exceptions import Throttled
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from keystore.requesters import requester_id_of
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView  # which imports this module, by its name in the settings
+
+_QUOTAS = {
+    "message": "BALON_LIMIT_WRITES",
+    "meta": "BALON_LIMIT_WRITES",
+    "keyring": "BALON_LIMIT_WRITES",
+    "conversation": "BALON_LIMIT_ROSTERS",
+    "roster": "BALON_LIMIT_ROSTERS",
+}
+"""What people do again and again, each counted for itself, and the setting that says how often they may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +76,21 @@ def _increment(key: str, lifetime_s: int) -> int:
         return cache.incr(key)
     except ValueError:  # It expired between the two calls, so the next window has begun.
         return 1
+
+
+class PersonThrottle(BaseThrottle):
+    """Counts writes of signed-in people: a view names what it counts for a method in its `quotas`.
+
+    It is set for all views (balon/settings.py), so that views of lower layers need not know who counts.
+    """
+
+    def allow_request(self, request: Request, view: "APIView") -> bool:
+        """Counts the request, if it is one that counts.
+
+        Raises:
+            Throttled: It was one too many.
+        """
+        scope = getattr(view, "quotas", {}).get(request.method)
+        if scope is not None:
+            count_attempt(scope, requester_id_of(request).bytes, Limit(*getattr(settings, _QUOTAS[scope])))
+        return True

@@ -63,6 +63,9 @@ BALON_LIMIT_ADDRESS = read_limit(env.str("BALON_LIMIT_ADDRESS", default="300/300
 BALON_LIMIT_LOGIN = read_limit(env.str("BALON_LIMIT_LOGIN", default="30/300"))
 BALON_LIMIT_ROTATION = read_limit(env.str("BALON_LIMIT_ROTATION", default="20/3600"))
 BALON_LIMIT_INFERENCE = read_limit(env.str("BALON_LIMIT_INFERENCE", default="120/60"))
+BALON_LIMIT_LOOKUP = read_limit(env.str("BALON_LIMIT_LOOKUP", default="300/3600"))
+BALON_LIMIT_WRITES = read_limit(env.str("BALON_LIMIT_WRITES", default="1200/60"))
+BALON_LIMIT_ROSTERS = read_limit(env.str("BALON_LIMIT_ROSTERS", default="600/3600"))
 BALON_MAX_STREAMS = env.int("BALON_MAX_STREAMS", default=8)
 BALON_DELETION_DAYS = read_days(env.str("BALON_DELETION_DAYS", default="7"))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 3 << 19
@@ -150,6 +153,7 @@ SERVESTATIC_IMMUTABLE_FILE_TEST = "balon.static_files.is_immutable"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.PersonAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.PersonThrottle"],
     "DEFAULT_PARSER_CLASSES": ["balon.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

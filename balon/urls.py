@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
+from accounts.lookup_views import LookupView
 from accounts.views import SessionView
 from balon import problems, views
 from conversations.disclosure_views import DisclosureView
@@ -14,6 +15,7 @@ api: list[URLPattern | URLResolver] = [
     path("accounts", include("accounts.urls")),
     path("accounts/disclosure", DisclosureView.as_view(), name="disclosure"),
     path("keys/", include("keystore.urls")),
+    path("keys/lookup", LookupView.as_view(), name="keys-lookup"),
     path("conversations", include("conversations.urls")),
     path("inference/config", InferenceConfigView.as_view(), name="inference-config"),
 ]

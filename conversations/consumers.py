@@ -23,15 +23,18 @@ from conversations.streams import begin_stream, update_stream_state
 from conversations.subscriptions import StreamPlace, Subscription
 from conversations.watch import SocketWatch
 from keystore.clock import now_ms
-from keystore.notices import person_group, session_group
+from keystore.notices import person_group, send_to_groups, session_group
 
 SESSION_ENDED = 4401
 MAX_SUBSCRIPTIONS = 32
 SUBSCRIBE_LIMIT = Limit(count=120, window_s=60)
+PRESENCE_LIMIT = Limit(count=240, window_s=60)
+"""A tab tells at most every two seconds that somebody types, and every twenty that they are there."""
 
 _find_session = database_sync_to_async(session_of, thread_sensitive=False)
 _begin_stream = database_sync_to_async(begin_stream, thread_sensitive=False)
 _find_stream = database_sync_to_async(selectors.find_stream, thread_sensitive=False)
+_list_companions = database_sync_to_async(selectors.list_companions, thread_sensitive=False)
 _require_role = database_sync_to_async(selectors.require_role, thread_sensitive=False)
 _update_state = database_sync_to_async(update_stream_state, thread_sensitive=False)
 _count_attempt = database_sync_to_async(count_attempt, thread_sensitive=False)
@@ -54,6 +57,7 @@ class BalonConsumer(AsyncJsonWebsocketConsumer):
             "subscribe": self._subscribe,
             "unsubscribe": self._unsubscribe,
             "ack": self._acknowledge,
+            "presence": self._tell_presence,
             "ping": self._ping,
         }
 
@@ -207,13 +211,29 @@ class BalonConsumer(AsyncJsonWebsocketConsumer):
         if stream is not None:
             await get_relays().stop(stream.pk)
 
+    async def _tell_presence(self, parsed: dict[str, Any]) -> None:
+        """Passes on, to those who read the conversation at this moment, and keeps nothing."""
+        await _count_attempt("presence", self.user_id.bytes, PRESENCE_LIMIT)
+        place = parsed["conversation_id"]
+        companions = await _list_companions(requester_id=self.user_id, conversation_id=place)
+        content = {"conversation_id": str(place), "user_id": str(self.user_id), "state": parsed["state"]}
+        await send_to_groups(map(person_group, companions), {"type": "presence", **content})
+
+    async def presence(self, event: dict[str, Any]) -> None:
+        """Another member is there, or writes."""
+        if self._open:
+            await self.send_json(event)
+
     async def _ping(self, parsed: dict[str, Any]) -> None:
         await self.send_json({"type": "pong", "ref": parsed["ref"]})
 
     async def notice(self, event: dict[str, Any]) -> None:
         """Passes a hint of the channel layer on."""
-        if self._open:
-            await self.send_json({"type": "notice", "what": event["what"], "conversation_id": event["conversation_id"]})
+        if not self._open:
+            return
+        await self.send_json({"type": "notice", "what": event["what"], "conversation_id": event["conversation_id"]})
+        if event["what"] == "deleted":
+            await self.leave_conversation(UUID(event["conversation_id"]))
 
     async def session_ended(self, event: dict[str, Any]) -> None:
         """The session ended in a request of this or another browser window."""

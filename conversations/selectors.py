@@ -12,7 +12,7 @@ from conversations.errors import EpochConflictError, ForbiddenError, NotFoundErr
 from conversations.models import Conversation, Message, Meta, Stream
 from keystore import selectors as keys
 from keystore.clock import now_ms
-from keystore.models import Grant, PreviousKey, RosterEntry
+from keystore.models import Grant, KeyBundle, PreviousKey, RosterEntry
 from keystore.selectors import READERS, Standing
 
 STREAM_LIFETIME_MS = 24 * 3_600_000
@@ -176,6 +176,27 @@ def _complete(conversations: Sequence[Conversation], requester_id: UUID) -> list
         for conversation in conversations
         if conversation.pk in roles
     ]
+
+
+def list_people(*, requester_id: UUID, conversation_id: UUID) -> list[KeyBundle]:
+    """The bundles of everyone who is or was on the roster and still has an account; the invited may ask too.
+
+    Raises:
+        NotFoundError: The requester is a stranger to the conversation.
+    """
+    require_standing(requester_id=requester_id, conversation_id=conversation_id)
+    return keys.list_bundles_of(conversation_id)
+
+
+def list_companions(*, requester_id: UUID, conversation_id: UUID) -> list[UUID]:
+    """Who else reads the conversation.
+
+    Raises:
+        NotFoundError: The requester is a stranger to it.
+        ForbiddenError: They are only invited to it.
+    """
+    require_role(requester_id=requester_id, conversation_id=conversation_id, roles=READERS)
+    return [user_id for user_id in keys.reader_ids(conversation_id) if user_id != requester_id]
 
 
 def list_messages(

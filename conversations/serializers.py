@@ -32,6 +32,7 @@ from keystore.serializers import (
     CONVERSATION_KEY_SIZE,
     PreviousKeySerializer,
     RosterEntrySerializer,
+    UserKeysSerializer,
     serialize_grant,
     serialize_previous_key,
     serialize_roster_entry,
@@ -147,6 +148,12 @@ class ConversationSerializer(StrictSerializer):
     grants = GrantSerializer(many=True)
     previous = PreviousKeySerializer(many=True)
     meta = MetaSerializer(allow_null=True)
+
+
+class PeopleSerializer(StrictSerializer):
+    """The keys of those who are or were in a conversation."""
+
+    people = UserKeysSerializer(many=True)
 
 
 class ConversationPageSerializer(StrictSerializer):

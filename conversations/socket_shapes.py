@@ -105,6 +105,13 @@ class StopShape(_SocketShape):
     stream_id = IdField()
 
 
+class PresenceShape(_SocketShape):
+    """Whether somebody is there, or writes."""
+
+    conversation_id = IdField()
+    state = serializers.ChoiceField(choices=("here", "typing", "away"))
+
+
 class PingShape(_SocketShape):
     """A sign of life."""
 
@@ -117,6 +124,7 @@ SHAPES: dict[str, type[_SocketShape]] = {
     "unsubscribe": UnsubscribeShape,
     "ack": AckShape,
     "stop": StopShape,
+    "presence": PresenceShape,
     "ping": PingShape,
 }
 

@@ -24,7 +24,6 @@ from keystore.clock import now_ms
 from keystore.notices import notify_on_commit
 
 ASKERS = frozenset({Role.OWNER, Role.MEMBER})
-RUNNING = (Stream.State.ASKED, Stream.State.LIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +74,8 @@ def _check_same(known: Stream, draft: StreamDraft) -> None:
 def _check_free(requester_id: UUID, draft: StreamDraft) -> None:
     if Message.objects.filter(conversation_id=draft.conversation_id, message_id=draft.stream_id).exists():
         raise RelayRefusedError("This reply was saved already.", "replayed")
-    running = Stream.objects.filter(sender_id=requester_id, state__in=RUNNING)
-    if running.count() >= settings.BALON_MAX_STREAMS:
-        raise RelayRefusedError("Too many replies are on their way.", "busy")
+    if Stream.objects.filter(sender_id=requester_id).count() >= settings.BALON_MAX_STREAMS:
+        raise RelayRefusedError("Too many of your replies are on their way, or came and are not saved yet.", "busy")
 
 
 def _create_stream(requester_id: UUID, draft: StreamDraft) -> None:
@@ -115,7 +113,9 @@ def stop_outdated_streams_on_commit(conversation: Conversation) -> None:
 
 
 def _stop_outdated(conversation_id: UUID, epoch: int) -> None:
-    running = Stream.objects.filter(conversation_id=conversation_id, epoch__lt=epoch, state__in=RUNNING)
+    running = Stream.objects.filter(
+        conversation_id=conversation_id, epoch__lt=epoch, state__in=(Stream.State.ASKED, Stream.State.LIVE)
+    )
     stop_replies(list(running.values_list("pk", flat=True)))
 
 

@@ -1,6 +1,6 @@
 """Requests about conversations (docs/api.md)."""
 
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -21,6 +21,7 @@ from conversations.serializers import (
     MessagePageSerializer,
     MessagesQuerySerializer,
     MetaSerializer,
+    PeopleSerializer,
     PositionSerializer,
     SendMessageSerializer,
     StreamsSerializer,
@@ -33,12 +34,15 @@ from conversations.serializers import (
 )
 from keystore.fields import to_signed
 from keystore.requesters import requester_id_of
+from keystore.serializers import serialize_user_keys
 
 Shape = TypeVar("Shape", bound=BaseSerializer[Any])
 
 
 class ConversationsView(APIView):
     """The requester's conversations."""
+
+    quotas: ClassVar[dict[str, str]] = {"POST": "conversation"}
 
     @extend_schema(
         operation_id="conversations_list", parameters=[ListQuerySerializer], responses=ConversationPageSerializer
@@ -90,6 +94,8 @@ class ConversationView(APIView):
 class RosterView(APIView):
     """Who is in a conversation."""
 
+    quotas: ClassVar[dict[str, str]] = {"POST": "roster"}
+
     @extend_schema(
         operation_id="roster_change",
         request=ChangeRosterSerializer,
@@ -108,8 +114,20 @@ class RosterView(APIView):
         return Response(serialize_conversation(view), status=_created(created))
 
 
+class PeopleView(APIView):
+    """The keys of those in a conversation."""
+
+    @extend_schema(operation_id="people_list", responses=PeopleSerializer)
+    def get(self, request: Request, conversation_id: UUID) -> Response:
+        """The bundles of everyone who is or was on the roster and still has an account."""
+        bundles = selectors.list_people(requester_id=requester_id_of(request), conversation_id=conversation_id)
+        return Response({"people": [serialize_user_keys(bundle) for bundle in bundles]})
+
+
 class MessagesView(APIView):
     """The messages of a conversation."""
+
+    quotas: ClassVar[dict[str, str]] = {"POST": "message"}
 
     @extend_schema(operation_id="messages_list", parameters=[MessagesQuerySerializer], responses=MessagePageSerializer)
     def get(self, request: Request, conversation_id: UUID) -> Response:
@@ -140,6 +158,8 @@ class MessagesView(APIView):
 
 class MetaView(APIView):
     """Title and settings of a conversation."""
+
+    quotas: ClassVar[dict[str, str]] = {"PUT": "meta"}
 
     @extend_schema(operation_id="meta_put", request=WriteMetaSerializer, responses=MetaSerializer)
     def put(self, request: Request, conversation_id: UUID) -> Response:

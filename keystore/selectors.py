@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from balon.protocol.roster import Role
+from balon.protocol import statements
+from balon.protocol.roster import Role, RosterOp
 from keystore.errors import UnknownUserError
 from keystore.models import Grant, KeyBundle, Keyring, Membership, PreviousKey, RosterEntry
 
@@ -82,6 +83,14 @@ def conversation_ids_of(user_id: UUID) -> QuerySet[Membership, UUID]:
 def member_ids(conversation_id: UUID) -> list[UUID]:
     """Everyone on the roster of a conversation who has an account, the invited too."""
     return list(Membership.objects.filter(conversation_id=conversation_id).values_list("user_id", flat=True))
+
+
+def list_bundles_of(conversation_id: UUID) -> list[KeyBundle]:
+    """Public keys and statements of everyone whom the roster of an authorised conversation ever named, by user id."""
+    naming = RosterEntry.objects.filter(conversation_id=conversation_id, subject_rsa_kid__isnull=False)
+    entries = map(statements.RosterEntry.parse, naming.values_list("statement", flat=True))
+    named = {entry.target_id if entry.op == RosterOp.INVITE else entry.actor_id for entry in entries}
+    return list(KeyBundle.objects.filter(pk__in=named).only("statement", "signature").order_by("pk"))
 
 
 def reader_ids(conversation_id: UUID) -> list[UUID]:

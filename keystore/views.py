@@ -1,5 +1,6 @@
 """Requests for keys (docs/api.md)."""
 
+from typing import ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -30,6 +31,8 @@ class UserKeysView(APIView):
 
 class KeyringView(APIView):
     """One's own keyring."""
+
+    quotas: ClassVar[dict[str, str]] = {"PUT": "keyring"}
 
     @extend_schema(operation_id="keyring_get", responses=KeyringSerializer)
     def get(self, request: Request) -> Response:
