@@ -29,7 +29,10 @@ def framed(frame: bytes) -> bytes:
 
 @dataclass
 class FakeGateway:
-    """What the gateway was asked, and what it answers: `say` bytes of the reply, `finish` or `break_off`."""
+    """What the gateway was asked, and what it answers: `say` bytes of the reply, `finish` or `break_off`.
+
+    While `accepting` is not set, requests wait for an answer.
+    """
 
     url: str = ""
     status: int = 200
@@ -38,8 +41,12 @@ class FakeGateway:
     requests: list[bytes] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
     stop_status: int = 204
+    accepting: threading.Event = field(default_factory=threading.Event)
     _reply: "queue.Queue[bytes | None]" = field(default_factory=queue.Queue)
     _whole: bool = True
+
+    def __post_init__(self) -> None:
+        self.accepting.set()
 
     def say(self, *chunks: bytes) -> None:
         """Sends chunks of the body as they are."""
@@ -104,6 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(self.gateway.stop_status, b"")
             return
         self.gateway.requests.append(body)
+        self.gateway.accepting.wait(timeout=30)
         if self.gateway.status != 200:
             self._answer(self.gateway.status, b"{}")
         else:

@@ -311,6 +311,19 @@ async def test_refuses_too_many_at_once_and_too_many_in_a_while(
         gateway.finish()
 
 
+async def test_a_reply_counts_until_it_is_saved(alice: Browser, room: str, gateway: FakeGateway, settings: Any):
+    settings.BALON_MAX_STREAMS = 1
+    async with open_socket(alice) as socket:
+        request = await ask(socket, alice, room)
+        gateway.finish()
+        await socket.receive("stream-ended")
+        assert await refusal(socket, alice.keys.infer(room)) == "busy"
+        reply = alice.keys.message(room, 1, message_id=UUID(request["stream_id"]))
+        assert (await calling(alice.post, f"conversations/{room}/messages", reply)).status_code == 201
+        await ask(socket, alice, room)
+        gateway.finish()
+
+
 async def test_a_saved_reply_ends_the_stream_for_all(alice: Browser, room: str, gateway: FakeGateway):
     async with open_socket(alice) as socket:
         request = await ask(socket, alice, room)

@@ -140,6 +140,7 @@ API: dict[tuple[str, str], Rule] = {
     ("DELETE", "api/v1/accounts/deletion"): Rule(people(204)),
     ("GET", "api/v1/accounts/disclosure"): Rule(people(200)),
     ("GET", "api/v1/keys/users/<uuid:user_id>"): Rule(roster(200)),
+    ("POST", "api/v1/keys/lookup"): Rule(people(200), lambda _, world: {"login": world.people["owner"].keys.login}),
     ("GET", "api/v1/keys/keyring"): Rule(people(200)),
     ("PUT", "api/v1/keys/keyring"): Rule(
         people(200), lambda one, _: {**one.keys.sign_up_body()["keyring"], "version": 2}
@@ -151,6 +152,7 @@ API: dict[tuple[str, str], Rule] = {
     ("GET", f"{ROOM}/messages"): Rule(readers(200)),
     ("POST", f"{ROOM}/messages"): Rule(writers(201), lambda one, world: one.keys.message(world.room, 1)),
     ("PUT", f"{ROOM}/meta"): Rule(writers(200), lambda one, world: one.keys.meta(world.room, 1)),
+    ("GET", f"{ROOM}/people"): Rule(roster(200)),
     ("POST", f"{ROOM}/roster"): Rule(writers(201), lambda one, world: world.shared.force("rotate", one)),
     ("GET", f"{ROOM}/streams"): Rule(readers(200)),
     ("GET", "api/v1/inference/config"): Rule(people((503, "gateway-unavailable"))),
@@ -175,6 +177,7 @@ SOCKET: dict[str, tuple[str, ...]] = {
     "infer": ("refused", "refused", "refused", "accepted", "accepted"),
     "subscribe": ("refused", "refused", "stream-ended", "stream-ended", "stream-ended"),
     "stop": ("refused", "refused", "refused", "nothing", "nothing"),
+    "presence": ("refused", "refused", "nothing", "nothing", "nothing"),
     "unsubscribe": ("nothing",) * 5,
     "ack": ("nothing",) * 5,
     "ping": ("pong",) * 5,
@@ -325,6 +328,7 @@ def socket_message(action: str, browser: Browser, world: World) -> dict[str, Any
         "infer": lambda: browser.keys.infer(world.room),
         "subscribe": lambda: {"type": action, **stream, "after": -1},
         "stop": lambda: {"type": action, **stream},
+        "presence": lambda: {"type": action, "conversation_id": world.room, "state": "here"},
         "unsubscribe": lambda: {"type": action, "stream_id": str(uuid.uuid4())},
         "ack": lambda: {"type": action, "stream_id": str(uuid.uuid4()), "number": 0},
         "ping": lambda: {"type": action, "ref": 7},
