@@ -1,6 +1,7 @@
 """Fingerprints that people compare: safety numbers (docs/protocol.md section 10) and the gateway's identity."""
 
 import hashlib
+from functools import lru_cache
 from uuid import UUID
 
 _ROUNDS = 5199
@@ -16,6 +17,7 @@ def fingerprint_pair(first: tuple[UUID, bytes], second: tuple[UUID, bytes]) -> s
     return "".join(sorted((_fingerprint(*first), _fingerprint(*second))))
 
 
+@lru_cache(maxsize=1024)
 def _fingerprint(user_id: UUID, idk_pub: bytes) -> str:
     digest = hashlib.sha512(b"\x00\x00" + idk_pub + user_id.bytes + idk_pub).digest()
     for _ in range(_ROUNDS):

@@ -1,4 +1,4 @@
-"""Alice and Bob with accounts, made once; each test gets a server of its own that knows them."""
+"""Alice, Bob and Charlie with accounts, made once; each test gets a server of its own that knows them."""
 
 import asyncio
 import copy
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from balon_client.ports import SessionRecord
@@ -19,7 +20,7 @@ from tests.client.fake_server import FakeServer, State
 from tests.client.tab import Profile, Tab, password
 from tests.keys import VECTORS
 
-ALICE, BOB = "alice@example.org", "bob@example.org"
+ALICE, BOB, CHARLIE = "alice@example.org", "bob@example.org", "charlie@example.org"
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -41,42 +42,73 @@ def rsa_key():
     return load_der_private_key(pkcs8, None, unsafe_skip_rsa_key_validation=True)
 
 
-@dataclass
-class Town:
-    """A server that knows Alice and Bob, the gateway's identity, and what Alice's browser holds after signing up."""
+@pytest.fixture(scope="session")
+def rsa_keys(rsa_key) -> dict:
+    """An RSA key for each person: what one of them can open says nothing about the others."""
+    others = {login: rsa.generate_private_key(65537, 4096) for login in (BOB, CHARLIE)}
+    return {ALICE: rsa_key, **others}
 
-    state: State
-    identity: object
+
+@dataclass(frozen=True)
+class Resident:
+    """What somebody's browser holds after signing up."""
+
     metadata: dict
     keys: object
     cookie: str
+    rsa_key: object
+
+    def open_browser(self, server: FakeServer, clock: FakeClock) -> Profile:
+        profile = Profile(server, clock, self.rsa_key)
+        profile.jar.cookie = self.cookie
+        profile.storage.record = SessionRecord(copy.deepcopy(self.metadata), self.keys)
+        return profile
+
+
+@dataclass
+class Town:
+    """A server that knows Alice, Bob and Charlie, the gateway's identity, and their browsers."""
+
+    state: State
+    identity: object
+    residents: dict[str, Resident]
     kit: dict
     sign_up: dict
 
+    @property
+    def metadata(self) -> dict:
+        return self.residents[ALICE].metadata
+
+    @property
+    def keys(self) -> object:
+        return self.residents[ALICE].keys
+
+    @property
+    def cookie(self) -> str:
+        return self.residents[ALICE].cookie
+
 
 @pytest.fixture(scope="package")
-def town(rsa_key, _derived_once) -> Town:
-    return asyncio.run(_found_town(rsa_key))
+def town(rsa_keys, _derived_once) -> Town:
+    return asyncio.run(_found_town(rsa_keys))
 
 
-async def _found_town(rsa_key) -> Town:
+async def _found_town(rsa_keys) -> Town:
     clock = FakeClock()
     server = FakeServer(clock)
-    people = {}
-    for login in (BOB, ALICE):
-        profile = Profile(server, clock, rsa_key)
+    residents, made = {}, {}
+    for login in (CHARLIE, BOB, ALICE):
+        profile = Profile(server, clock, rsa_keys[login])
         tab = profile.open_tab()
         await tab.boot()
-        people[login] = profile, await tab.sign_up(login, password())
+        made = await tab.sign_up(login, password())
         await tab.close()
-    profile, made = people[ALICE]
-    record = profile.storage.record
+        record = profile.storage.record
+        residents[login] = Resident(record.metadata, record.keys, profile.jar.cookie, rsa_keys[login])
     return Town(
         state=server.state,
         identity=server.gateway.identity,
-        metadata=record.metadata,
-        keys=record.keys,
-        cookie=profile.jar.cookie,
+        residents=residents,
         kit=made["kit"],
         sign_up=server.asked("POST", "/api/v1/accounts")[-1].body,
     )
@@ -115,6 +147,29 @@ async def alice(alices_browser) -> Tab:
     await tab.boot()
     await tab.online()
     return tab
+
+
+async def _tab_of(login, server, clock, town):
+    profile = town.residents[login].open_browser(server, clock)
+    tab = profile.open_tab()
+    await tab.boot()
+    await tab.online()
+    yield tab
+    await profile.close()
+
+
+@pytest_asyncio.fixture
+async def bob(server, clock, town):
+    """A tab in which Bob is signed in."""
+    async for tab in _tab_of(BOB, server, clock, town):
+        yield tab
+
+
+@pytest_asyncio.fixture
+async def charlie(server, clock, town):
+    """A tab in which Charlie is signed in."""
+    async for tab in _tab_of(CHARLIE, server, clock, town):
+        yield tab
 
 
 @pytest_asyncio.fixture

@@ -1,5 +1,6 @@
 """A gateway in memory: the real one's keys, seals and signatures around a reply that the test writes."""
 
+import os
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,6 +27,7 @@ class FakeGateway:
     ending: tuple[str, str] = ("finish", "stop")
     models: tuple[Model, ...] = (Model(MODEL, "Fake model", 4096, demonstration=False),)
     prompts: list = field(default_factory=list)
+    answering: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.keys = KeyRing(self.now_ms)
@@ -49,10 +51,20 @@ class FakeGateway:
         key.check_unanswered(hash_request(request))
         key.remember(hash_request(request))
         self.prompts.append([(message.role, message.content) for message in opened.prompt.messages])
-        sealer, signer = FrameSealer(request, opened.reply_secret), ReplySigner(self.identity, request)
+        nonce = os.urandom(32)
+        self.answering[str(request.stream_id)] = (request, opened.reply_secret, nonce, self.deltas)
+        return self._frames(request, opened.reply_secret, nonce, self.deltas, self.ending)
+
+    def stop(self, stream_id: str, sent: int) -> list[str]:
+        """The same reply, ended after the frames that were sent; number 0 is the nonce."""
+        request, reply_secret, nonce, deltas = self.answering[stream_id]
+        return self._frames(request, reply_secret, nonce, deltas[:sent], ("finish", "stopped"))
+
+    def _frames(self, request, reply_secret, nonce, deltas, ending) -> list[str]:
+        sealer, signer = FrameSealer(request, reply_secret, nonce=nonce), ReplySigner(self.identity, request)
         frames = [sealer.response_nonce]
-        for delta in self.deltas:
+        for delta in deltas:
             signer.add(delta)
             frames.append(sealer.seal_frame({"delta": delta})[LENGTH_PREFIX:])
-        frames.append(sealer.seal_frame(signer.sign_ending(*self.ending), final=True)[LENGTH_PREFIX:])
+        frames.append(sealer.seal_frame(signer.sign_ending(*ending), final=True)[LENGTH_PREFIX:])
         return [encode_b64u(frame) for frame in frames]

@@ -22,6 +22,7 @@ from balon_client.errors import NetworkError, ProblemError, SocketClosedError
 from balon_client.ports import Response
 from inference.errors import RefusedError
 from tests.client.fake_gateway import FakeGateway
+from tests.client.fake_rooms import WRITERS, Rooms, problem
 
 ORIGIN = "https://balon.test"
 RECORDS = ("kdf", "n", "salt", "mek_ver", "mek_env", "idk_env", "rsa_env", "bundle", "keyring")
@@ -84,11 +85,7 @@ class Ask:
         return method == self.method and re.fullmatch(f"/api/v1/{pattern}", self.path) is not None
 
 
-def problem(status: int, code: str) -> ProblemError:
-    return ProblemError(status, code)
-
-
-class FakeServer:
+class FakeServer(Rooms):
     """The server. `requests` is what it was asked; `lie` and `offline` make it hostile or dead."""
 
     def __init__(self, clock, state: State | None = None, gateway: FakeGateway | None = None) -> None:
@@ -163,12 +160,19 @@ class FakeServer:
             if ask.matches(method, pattern):
                 return status, handler(self, ask, account)
         conversation = self.state.conversations.get(ask.path.split("/")[4] if ask.path.count("/") > 3 else "")
-        if conversation is None or conversation["owner"] != account["user_id"]:
+        if conversation is None or not self._is_seen_by(conversation, account, ask):
             raise problem(404, "not-found")
         for method, pattern, status, handler in CONVERSATION_ROUTES:
             if ask.matches(method, f"conversations/[^/]+{pattern}"):
                 return status, handler(self, ask, account, conversation)
         raise problem(404, "not-found")
+
+    def _is_seen_by(self, conversation: dict, account: dict, ask: "Ask") -> bool:
+        """Members see a conversation; whoever just left may send their last entry again."""
+        if account["user_id"] in self.members_of(conversation):
+            return True
+        sent = ask.content["entry"]["statement"] if ask.path.endswith("/roster") else None
+        return any(record["statement"] == sent for record in conversation["roster"])
 
     def _session(self, ask):
         return self._active(ask.session) if ask.session else {"state": "none", "csrf": ANONYMOUS_TOKEN}
@@ -176,10 +180,6 @@ class FakeServer:
     def _log_out(self, ask, account):
         self._end_session(ask.jar.cookie)
         ask.jar.cookie = None
-
-    def _delete(self, ask, account, conversation):
-        del self.state.conversations[conversation["id"]]
-        self.notify("deleted", conversation["id"])
 
     # --- Accounts ---
 
@@ -333,86 +333,22 @@ class FakeServer:
         if content["version"] != account["keyring"]["version"] + 1:
             raise problem(409, "version-conflict")
         account["keyring"] = content
-        self.notify("keyring", None)
+        self.notify("keyring", None, {account["user_id"]})
         return content
-
-    # --- Conversations ---
-
-    def _list(self, account, query) -> dict:
-        own = [each for each in self.state.conversations.values() if each["owner"] == account["user_id"]]
-        own.sort(key=lambda each: -each["updated_ms"])
-        start, limit = int(query.get("cursor", 0)), int(query.get("limit", 50))
-        page = own[start : start + limit]
-        following = str(start + limit) if len(own) > start + limit else None
-        return {"conversations": [self._record(each) for each in page], "next": following}
-
-    def _record(self, conversation) -> dict:
-        names = ("id", "epoch", "created_ms", "updated_ms", "roster", "grants", "meta")
-        return {name: conversation[name] for name in names} | {"head": _head(conversation)}
-
-    def _create(self, account, content) -> dict:
-        now = self.clock.now_ms()
-        conversation = {
-            "id": content["conversation_id"],
-            "owner": account["user_id"],
-            "epoch": 0,
-            "created_ms": now,
-            "updated_ms": now,
-            "roster": [content["roster"]],
-            "grants": [content["grant"]],
-            "meta": None,
-            "messages": [],
-        }
-        self.state.conversations[conversation["id"]] = conversation
-        self.notify("created", conversation["id"])
-        return self._record(conversation)
-
-    def _page(self, conversation, query) -> dict:
-        messages, limit = conversation["messages"], int(query.get("limit", 50))
-        if "after" in query:
-            found = [each for each in messages if each["position"] > int(query["after"])]
-            page, more = found[:limit], len(found) > limit
-        else:
-            before = int(query.get("before", len(messages) + 1))
-            found = [each for each in messages if each["position"] < before]
-            page, more = found[-limit:], len(found) > limit
-        return {"messages": page, "more": more, "head": _head(conversation)}
-
-    def _post(self, account, conversation, content) -> dict:
-        messages = conversation["messages"]
-        for stored in messages:
-            if stored["message_id"] == content["message_id"]:
-                if stored["envelope"] != content["envelope"]:
-                    raise problem(409, "message-conflict")
-                return {"position": stored["position"]}
-        own = [each["seq"] for each in messages if each["sender_id"] == account["user_id"]]
-        if content["seq"] != max(own, default=0) + 1:
-            raise problem(409, "seq-conflict")
-        position = len(messages) + 1
-        messages.append({**content, "position": position, "sender_id": account["user_id"]})
-        conversation["updated_ms"] = self.clock.now_ms()
-        if self.state.streams.pop(content["message_id"], None):
-            self.notify("streams", conversation["id"])
-        self.notify("messages", conversation["id"])
-        return {"position": position}
-
-    def _put_meta(self, account, conversation, content) -> None:
-        current = conversation["meta"]["meta_version"] if conversation["meta"] else 0
-        if content["meta_version"] != current + 1:
-            raise problem(409, "version-conflict")
-        conversation["meta"] = {**content, "author_id": account["user_id"]}
-        self.notify("meta", conversation["id"])
-
-    def _streams(self, conversation_id: str) -> list:
-        names = ("stream_id", "epoch", "sender_id", "stream_env", "created_ms", "ended")
-        found = [each for each in self.state.streams.values() if each["conversation_id"] == conversation_id]
-        return [{name: each[name] for name in names} for each in found]
 
     # --- Socket ---
 
-    def notify(self, what: str, conversation_id: str | None) -> None:
+    def notify(self, what: str, conversation_id: str | None, user_ids: set[str] | None = None) -> None:
+        if user_ids is None:
+            found = self.state.conversations.get(conversation_id)
+            user_ids = self.members_of(found) if found else {each["user_id"] for each in self.state.accounts.values()}
         for connection in list(self.connections):
-            connection.deliver({"type": "notice", "what": what, "conversation_id": conversation_id})
+            if self._user_of(connection) in user_ids:
+                connection.deliver({"type": "notice", "what": what, "conversation_id": conversation_id})
+
+    def _user_of(self, connection: "FakeConnection") -> str | None:
+        sessions = self.state.sessions.values()
+        return next((each["user_id"] for each in sessions if each["session_id"] == connection.session_id), None)
 
     def hello(self, jar: "Jar") -> dict:
         session = self.state.sessions.get(jar.cookie)
@@ -430,8 +366,17 @@ class FakeServer:
             self._pump(connection, message["stream_id"])
         elif kind == "stop":
             self.release()
+        elif kind == "presence":
+            self._pass_on(connection, message)
         elif kind == "ping":
             connection.deliver({"type": "pong", "ref": message["ref"]})
+
+    def _pass_on(self, connection, message) -> None:
+        user_id = self._user_of(connection)
+        members = self.members_of(self.state.conversations[message["conversation_id"]])
+        for other in self.connections:
+            if self._user_of(other) in members - {user_id}:
+                other.deliver({**message, "user_id": user_id})
 
     def _infer(self, connection, message) -> None:
         stream_id = message["stream_id"]
@@ -439,14 +384,17 @@ class FakeServer:
             if self.infer_refusals:
                 code = self.infer_refusals.pop(0)
                 raise problem(400, code)
+            conversation, user_id = self.state.conversations[message["conversation_id"]], self._user_of(connection)
+            if self.role_in(conversation, user_id) not in WRITERS:
+                raise problem(403, "not-found")
+            self._require_epoch(conversation, message["epoch"])
             if stream_id not in self.state.streams:
                 frames = self.gateway.answer(decode_b64u(message["request"]))
-                session = next(s for s in self.state.sessions.values() if s["session_id"] == connection.session_id)
                 self.state.streams[stream_id] = {
                     "conversation_id": message["conversation_id"],
                     "stream_id": stream_id,
                     "epoch": message["epoch"],
-                    "sender_id": session["user_id"],
+                    "sender_id": user_id,
                     "stream_env": message["stream_env"],
                     "created_ms": self.clock.now_ms(),
                     "ended": True,
@@ -462,13 +410,14 @@ class FakeServer:
         connection.subscriptions[stream_id] = -1
         self._pump(connection, stream_id)
 
-    def _pump(self, connection, stream_id: str) -> None:
+    def _pump(self, connection, stream_id: str, *, all_of_it: bool = False) -> None:
         stream = self.state.streams.get(stream_id)
         if stream is None:
             connection.deliver({"type": "stream-ended", "stream_id": stream_id, "number": -1, "reason": "gone"})
             return
         after, last = connection.subscriptions[stream_id], len(stream["frames"]) - 1
-        released = last if self.hold_frames_after is None else min(last, self.hold_frames_after)
+        is_held = self.hold_frames_after is not None and not all_of_it
+        released = min(last, self.hold_frames_after) if is_held else last
         frames = [(number, stream["frames"][number]) for number in range(after + 1, released + 1)]
         for number, frame in self.frame_lie(frames):
             connection.deliver({"type": "frame", "stream_id": stream_id, "number": number, "frame": frame})
@@ -476,6 +425,18 @@ class FakeServer:
         if released == last:
             ended = {"type": "stream-ended", "stream_id": stream_id, "number": last, "reason": "complete"}
             connection.deliver(ended)
+
+    def stop_streams(self, conversation_id: str, epoch: int) -> None:
+        """Ends the replies of older epochs where they are: the gateway signs that they were stopped."""
+        for stream in self.state.streams.values():
+            if stream["conversation_id"] != conversation_id or stream["epoch"] >= epoch:
+                continue
+            sent = len(stream["frames"]) - 1 if self.hold_frames_after is None else self.hold_frames_after
+            if sent < len(stream["frames"]) - 1:
+                stream["frames"] = self.gateway.stop(stream["stream_id"], max(sent, 0))
+                for connection in list(self.connections):
+                    if stream["stream_id"] in connection.subscriptions:
+                        self._pump(connection, stream["stream_id"], all_of_it=True)
 
     def release(self, after: int | None = None) -> None:
         """Lets frames go that were held: all, or those up to a number."""
@@ -490,14 +451,6 @@ class FakeServer:
         for connection in list(self.connections):
             for stream_id, number in connection.subscriptions.items():
                 connection.deliver({"type": "stream-ended", "stream_id": stream_id, "number": number, "reason": reason})
-
-
-def _head(conversation) -> dict | None:
-    if not conversation["messages"]:
-        return None
-    newest = conversation["messages"][-1]
-    envelope_hash = hashlib.sha256(decode_b64u(newest["envelope"])).digest()
-    return {"position": newest["position"], "envelope_hash": encode_b64u(envelope_hash)}
 
 
 OPEN_ROUTES = [
@@ -518,17 +471,21 @@ ACCOUNT_ROUTES = [
     ("GET", "accounts/disclosure", 200, lambda server, _ask, account: server._disclosure(account)),
     ("GET", "keys/keyring", 200, lambda _server, _ask, account: account["keyring"]),
     ("PUT", "keys/keyring", 200, lambda server, ask, account: server._put_keyring(account, ask.content)),
+    ("POST", "keys/lookup", 200, lambda server, ask, _account: server._look_up(ask.content)),
+    ("GET", "keys/users/[^/]+", 200, FakeServer._user),
     ("GET", "inference/config", 200, lambda server, _ask, _account: server.gateway.config()),
     ("GET", "conversations", 200, lambda server, ask, account: server._list(account, ask.query)),
     ("POST", "conversations", 201, lambda server, ask, account: server._create(account, ask.content)),
 ]
 CONVERSATION_ROUTES = [
-    ("GET", "", 200, lambda server, _ask, _account, found: server._record(found)),
+    ("GET", "", 200, lambda server, _ask, account, found: server._record(found, account)),
     ("DELETE", "", 204, FakeServer._delete),
-    ("GET", "/messages", 200, lambda server, ask, _account, found: server._page(found, ask.query)),
+    ("GET", "/messages", 200, lambda server, ask, account, found: server._page(account, found, ask.query)),
     ("POST", "/messages", 201, lambda server, ask, account, found: server._post(account, found, ask.content)),
     ("PUT", "/meta", 200, lambda server, ask, account, found: server._put_meta(account, found, ask.content)),
-    ("GET", "/streams", 200, lambda server, _ask, _account, found: {"streams": server._streams(found["id"])}),
+    ("GET", "/people", 200, lambda server, _ask, account, found: server._people(account, found)),
+    ("POST", "/roster", 201, lambda server, ask, account, found: server._post_entry(account, found, ask.content)),
+    ("GET", "/streams", 200, lambda server, _ask, account, found: server._streams(account, found)),
 ]
 
 

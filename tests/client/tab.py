@@ -124,7 +124,8 @@ class Tab:
         )
 
     async def online(self) -> None:
-        await self.until(lambda: bool(self.server.connections), "online")
+        own = self.keys.session_id
+        await self.until(lambda: any(each.session_id == own for each in self.server.connections), "online")
 
     async def close(self) -> None:
         self._listening.cancel()

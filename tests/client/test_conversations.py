@@ -12,9 +12,10 @@ from balon.protocol.contexts import message_context
 from balon.protocol.encoding import decode_b64u, encode_b64u
 from balon.protocol.envelope import Kind
 from balon.protocol.statements import message_statement, meta_statement
+from balon_client.creating import create_conversation
 from balon_client.errors import NetworkError, ProblemError
-from balon_client.grants import create_conversation
 from balon_client.ports import SigningKey
+from tests.client.conftest import ALICE
 from tests.client.doubles.accounts import public_of
 from tests.client.doubles.envelopes import seal_envelope
 from tests.client.doubles.platform import settle
@@ -236,7 +237,7 @@ async def test_a_server_that_always_has_another_title_is_refused(alice, server):
 
 async def test_an_answer_that_the_own_new_title_has_overtaken_is_no_alarm(alice, server):
     conversation_id = await talk(alice, "Hello")
-    stale = copy.deepcopy(server._record(server.only_conversation))
+    stale = copy.deepcopy(server._record(server.only_conversation, server.account_of(ALICE)))
     library = alice.keys.chat.library
     server.gate = asyncio.Event()
     fetching = asyncio.ensure_future(library.fetch(UUID(conversation_id)))
@@ -307,6 +308,9 @@ async def test_an_older_title_than_the_one_seen_is_refused(alice, alices_browser
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("roster.0.subject", None),
+        ("roster.0.subject.idk_pub", lambda text: flip(text, 3)),
+        ("roster.0.subject.rsa_kid", lambda text: flip(text, 3)),
         ("grants.0.wrapped", lambda text: flip(text, 5)),
         ("grants.0.statement", lambda text: flip(text, -1)),
         ("grants.0.signature", encode_b64u(bytes(64))),
@@ -359,15 +363,15 @@ async def forged_conversation(alice, **changes):
 
 async def test_a_conversation_that_the_server_made_up_is_not_listed_and_not_written_to(alice, server):
     made = await forged_conversation(alice)
-    id_ = str(made.conversation.id)
+    id_ = str(made.id)
     server.state.conversations[id_] = {
         "id": id_,
-        "owner": str(alice.keys.parts.account.user_id),
         "epoch": 0,
+        "epoch_position": 0,
         "created_ms": 1,
         "updated_ms": 1,
-        "roster": [_travelling(made.roster)],
-        "grants": [_travelling(made.grant) | {"wrapped": encode_b64u(made.wrapped)}],
+        **_made_up(alice, made),
+        "previous": [],
         "meta": None,
         "messages": [],
     }
@@ -381,7 +385,7 @@ async def test_a_conversation_that_the_server_made_up_is_not_listed_and_not_writ
 async def test_a_key_of_the_servers_in_a_known_conversation_is_refused(alice, alices_browser, server):
     conversation_id = await talk(alice, "Hello")
     made = await forged_conversation(alice)
-    server.only_conversation["grants"] = [_travelling(made.grant) | {"wrapped": encode_b64u(made.wrapped)}]
+    server.only_conversation["grants"] = _made_up(alice, made)["grants"]
     tab = await fresh_tab(alices_browser)
     (item,) = await tab.list_conversations()
     assert item["alarm"]["code"] == "conversation-refused"
@@ -392,11 +396,23 @@ async def test_another_roster_than_the_one_seen_is_a_rollback(alice, alices_brow
     conversation_id = await talk(alice, "Hello")
     account = alice.keys.parts.account
     other = await create_conversation(alice.platform.crypto, account, UUID(conversation_id), 5)
-    server.only_conversation["roster"] = [_travelling(other.roster)]
-    server.only_conversation["grants"] = [_travelling(other.grant) | {"wrapped": encode_b64u(other.wrapped)}]
+    server.only_conversation.update(_made_up(alice, other))
     tab = await fresh_tab(alices_browser)
     assert (await tab.list_conversations())[0]["alarm"]["code"] == "conversation-rollback"
     await refuses_to_write(tab, conversation_id, server)
+
+
+def _made_up(alice, made) -> dict:
+    """Roster and grant of a conversation as the server keeps them."""
+    subject = {
+        "idk_pub": encode_b64u(made.roster.subject.idk_pub),
+        "rsa_kid": encode_b64u(made.roster.subject.rsa_kid),
+    }
+    grant = _travelling(made.grant) | {"wrapped": encode_b64u(made.wrapped)}
+    return {
+        "roster": [_travelling(made.roster.signed) | {"subject": subject}],
+        "grants": [grant | {"user_id": str(alice.keys.parts.account.user_id), "epoch": 0}],
+    }
 
 
 def _travelling(signed) -> dict:

@@ -118,13 +118,20 @@ async def test_contacts_keep_their_pins(alice):
     bob = uuid.uuid4()
 
     def pin(content):
-        content.contacts[bob] = Contact(b"\x05" * 32, 1_000, 2_000)
+        content.contacts[bob] = Contact(b"\x05" * 32, 1_000, 2_000, "bob@example.org", (b"\x06" * 32,))
         return True
 
     alice.keys.parts.keyring.change(pin)
     told = await export(alice)
-    pinned = {"user_id": str(bob), "idk_pub": encode_b64u(b"\x05" * 32), "first_seen_ms": 1_000, "verified_ms": 2_000}
-    assert told.json["contacts"] == [pinned]
+    (pinned,) = told.json["contacts"]
+    assert pinned == {
+        "user_id": str(bob),
+        "login": "bob@example.org",
+        "idk_pub": encode_b64u(b"\x05" * 32),
+        "first_seen_ms": 1_000,
+        "verified_ms": 2_000,
+        "former": [encode_b64u(b"\x06" * 32)],
+    }
 
 
 async def test_an_account_without_conversations_has_an_export(alice):
@@ -225,7 +232,7 @@ HOSTILE = [
 async def test_titles_cannot_leave_their_folder_nor_hide_each_other(alice, alices_browser, server):
     library = alice.keys.chat.library
     for title in HOSTILE:
-        await library.rename(await library.create(), title)
+        await alice.rename(str((await library.create()).id), title)
     await alice.close()
     told = await export(await fresh(alices_browser))
     files = [each["file"] for each in told.json["conversations"]]

@@ -14,10 +14,11 @@ from balon.protocol.statements import Bundle
 from balon_client.account import Account
 from balon_client.adapters.crypto import BrowserCrypto
 from balon_client.adapters.javascript import js_bytes, js_crypto
-from balon_client.grants import GrantVerifier, NewConversation, create_conversation
+from balon_client.conversation_records import ConversationRecord, GrantRecord
+from balon_client.creating import NewConversation, create_conversation
+from balon_client.grants import GrantVerifier
 from balon_client.keyring_model import KeyringContent
 from balon_client.ports import AccountKeys, ConversationKey, PasswordBuffer, Recipient, RootKey, WrappedConversationKey
-from balon_client.records import ConversationRecord, GrantRecord
 
 CRYPTO = BrowserCrypto()
 
@@ -146,7 +147,7 @@ async def time_a_page_of_conversations(count: int) -> list[float]:
 def record_of(made: NewConversation) -> ConversationRecord:
     """A conversation as the server gives it back."""
     grants = (GrantRecord(made.grant, made.wrapped),)
-    return ConversationRecord(made.conversation.id, 0, 1, 1, None, (made.roster,), grants, None)
+    return ConversationRecord(made.id, 0, 0, 1, 1, None, (made.roster,), grants, (), None)
 
 
 async def open_sample(context: str, envelope: str) -> str:

@@ -20,12 +20,14 @@ from balon.protocol.encoding import ZERO_HASH
 from balon_client.account import Account
 from balon_client.accounts import Accounts
 from balon_client.api import Api
+from balon_client.conversation_records import MessageRecord
 from balon_client.conversations import Conversation
-from balon_client.grants import create_conversation
+from balon_client.creating import create_conversation
+from balon_client.grants import GrantVerifier
+from balon_client.keyring_model import KeyringContent
 from balon_client.messages import Draft, seal_message
 from balon_client.payloads import Payload
 from balon_client.ports import Platform
-from balon_client.records import MessageRecord
 from tests.client.doubles.crypto import PycaCrypto
 from tests.client.doubles.network import HttpxHttp, WebsocketsSocket
 from tests.client.doubles.platform import MemoryKeyStore, MemoryTabs, SystemClock, system_random
@@ -70,8 +72,8 @@ async def make_conversation(platform: Platform, api: Api, account: Account, coun
     """Makes a conversation through the API, and what belongs into it."""
     now_ms = platform.clock.now_ms()
     made = await create_conversation(platform.crypto, account, platform.random.uuid7(), now_ms)
-    conversation = made.conversation
-    await api.create_conversation(conversation.id, made.roster, made.grant, made.wrapped)
+    record = await api.create_conversation(made.id, made.roster.signed, made.grant, made.wrapped)
+    ((_, conversation),) = await GrantVerifier(platform.crypto, account).verify([record], KeyringContent())
     drafts = draft_messages(platform, count, now_ms)
     return LongConversation(conversation.id, await seal_messages(platform, account, conversation, drafts))
 

@@ -3,7 +3,12 @@
 Each says what was refused, what that means and what the person can do (docs/threats.md; docs/worker.md).
 """
 
+from collections.abc import Sequence
+from typing import Final
+
 from balon_client.errors import ClientError
+
+_MOST_NAMES: Final = 3
 
 
 class AlarmError(ClientError):
@@ -92,6 +97,27 @@ class ConversationRollbackError(AlarmError):
     detail = "You have seen a newer one. Nothing is written to the conversation, since someone may read along."
 
 
+class KeyChangedError(AlarmError):
+    """People have other keys than those that are pinned (A6, A22). Made with their names."""
+
+    code = "key-changed"
+    title = "The keys of somebody in this conversation have changed."
+    detail = (
+        "Either they gave their account a new identity, or somebody put other keys in place of theirs to read along. "
+        "Nothing is written, accepted or shared here until you go on with the new key: ask them first, on another way "
+        "than this one, and compare the safety number."
+    )
+
+    @classmethod
+    def about(cls, names: Sequence[str]) -> "KeyChangedError":
+        """The alarm about people of these names; with their number alone where they are many."""
+        if not names:
+            return cls()
+        if len(names) > _MOST_NAMES:
+            return cls(f"The keys of {len(names)} people have changed.")
+        return cls(f"The keys of {' and '.join(names)} have changed.")
+
+
 class TitleError(AlarmError):
     """Title and settings are not signed by a member, or are older than those seen (A54)."""
 
@@ -108,6 +134,17 @@ class MessageRefusedError(AlarmError):
     detail = (
         "It does not open under its own time, place and sender, so it is not shown. The other messages were checked "
         "and stand. Nothing more is written to this conversation."
+    )
+
+
+class LateMessageError(AlarmError):
+    """A message under a key that had been replaced when it came: whoever was removed may have written it (A23)."""
+
+    code = "message-late"
+    title = "A message came under a key that was replaced before."
+    detail = (
+        "Somebody who is no longer in this conversation may have written it, with the server's help, so it is not "
+        "shown. The other messages were checked and stand. Nothing more is written to this conversation."
     )
 
 

@@ -13,21 +13,17 @@ from balon_client.account_records import (
     parse_disclosure,
     parse_sessions,
 )
+from balon_client.conversation_records import (
+    ConversationPage,
+    ConversationRecord,
+    MessagePage,
+    MessageRecord,
+    StreamRecord,
+)
 from balon_client.errors import ProblemError
 from balon_client.ports import Http, encode_json
 from balon_client.problems import SignedOutError
-from balon_client.records import (
-    Active,
-    ConversationPage,
-    ConversationRecord,
-    GatewayConfig,
-    KeyringRecord,
-    MessagePage,
-    MessageRecord,
-    Prelogin,
-    Signed,
-    StreamRecord,
-)
+from balon_client.records import Active, GatewayConfig, KeyringRecord, Prelogin, Signed
 from balon_client.wire import Fields
 
 PAGE: Final = 50
@@ -222,12 +218,12 @@ class Api:
 
     async def conversation(self, conversation_id: UUID) -> ConversationRecord:
         """One conversation."""
-        answer = await self._request("GET", _path(conversation_id))
+        answer = await self._request("GET", conversation_path(conversation_id))
         return ConversationRecord.parse(Fields(answer, "conversation"))
 
     async def delete_conversation(self, conversation_id: UUID) -> None:
         """Deletes a conversation."""
-        await self._request("DELETE", _path(conversation_id))
+        await self._request("DELETE", conversation_path(conversation_id))
 
     async def messages(
         self, conversation_id: UUID, *, before: int | None = None, after: int | None = None, limit: int = PAGE
@@ -238,7 +234,9 @@ class Api:
             query["before"] = before
         if after is not None:
             query["after"] = after
-        return MessagePage.parse(await self._request("GET", _path(conversation_id, "messages"), query=query))
+        return MessagePage.parse(
+            await self._request("GET", conversation_path(conversation_id, "messages"), query=query)
+        )
 
     async def post_message(self, conversation_id: UUID, message: MessageRecord) -> int:
         """Stores a sealed message; gives its position. Idempotent for the same bytes."""
@@ -251,7 +249,7 @@ class Api:
             "envelope": encode_b64u(message.envelope),
             "signature": encode_b64u(message.signature),
         }
-        answer = await self._request("POST", _path(conversation_id, "messages"), body)
+        answer = await self._request("POST", conversation_path(conversation_id, "messages"), body)
         return Fields(answer, "message").integer("position", least=1)
 
     async def put_meta(
@@ -264,11 +262,11 @@ class Api:
             "envelope": encode_b64u(envelope),
             "signature": encode_b64u(signature),
         }
-        await self._request("PUT", _path(conversation_id, "meta"), body)
+        await self._request("PUT", conversation_path(conversation_id, "meta"), body)
 
     async def streams(self, conversation_id: UUID) -> list[StreamRecord]:
         """The replies that are not saved yet."""
-        answer = await self._request("GET", _path(conversation_id, "streams"))
+        answer = await self._request("GET", conversation_path(conversation_id, "streams"))
         return list(map(StreamRecord.parse, Fields(answer, "streams").items("streams")))
 
     # --- Inference ---
@@ -283,6 +281,7 @@ def _is_open(path: str) -> bool:
     return path in _OPEN_PATHS or path.startswith(_RECOVERY_PATH)
 
 
-def _path(conversation_id: UUID, part: str = "") -> str:
+def conversation_path(conversation_id: UUID, part: str = "") -> str:
+    """The path of a conversation, or of a part of it."""
     path = f"/api/v1/conversations/{conversation_id}"
     return f"{path}/{part}" if part else path

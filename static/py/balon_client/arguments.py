@@ -4,8 +4,9 @@ from uuid import UUID
 
 from balon.protocol.encoding import parse_uuid
 from balon.protocol.errors import EncodingError
+from balon.protocol.roster import Role
 from balon_client.payloads import MAX_TEXT
-from balon_client.problems import ConversationGoneError, TextRefusedError, TooLongError
+from balon_client.problems import ConversationGoneError, SettingsRefusedError, TextRefusedError, TooLongError
 
 
 def parse_id(raw: object) -> UUID:
@@ -37,3 +38,14 @@ def check_text(raw: object) -> str:
     except UnicodeEncodeError:
         raise TextRefusedError("This text cannot be sent.", "It holds half of a character.") from None
     return text
+
+
+def parse_role(raw: object) -> Role:
+    """Reads a role that somebody is given.
+
+    Raises:
+        SettingsRefusedError: It is none.
+    """
+    if raw not in {Role.OWNER, Role.MEMBER, Role.READER}:
+        raise SettingsRefusedError("There is no such role.")
+    return Role(str(raw))

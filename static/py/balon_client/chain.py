@@ -19,6 +19,7 @@ from balon_client.alarms import (
     HistoryOrderError,
     HistoryReplayError,
     HistoryRollbackError,
+    LateMessageError,
     MessageRefusedError,
 )
 from balon_client.keyring_model import Mark
@@ -29,7 +30,10 @@ FIRST_SEQ: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A message's place. `genuine`: it opened under this place and its signature holds."""
+    """A message's place. `genuine`: it opened under this place and its signature holds.
+
+    `late`: its epoch was over before it came, so that it does not count either.
+    """
 
     position: int
     message_id: UUID
@@ -37,7 +41,9 @@ class Link:
     seq: int
     prev_hash: bytes
     hash: bytes
+    epoch: int = 0
     genuine: bool = True
+    late: bool = False
 
 
 class Chain:
@@ -59,6 +65,9 @@ class Chain:
         self._newest: dict[UUID, Link] = {}
         self._unresolved: dict[int, bytes] = {}
         self._low, self._high = FIRST_POSITION, FIRST_POSITION - 1
+        self._low_epoch: int | None = None
+        self._high_epoch: int | None = None
+        self._joined: Link | None = None
         self._alarms: dict[str, AlarmError] = {}
 
     # --- What is known ---
@@ -75,18 +84,30 @@ class Chain:
 
     @property
     def high(self) -> int:
-        """The newest known position; 0 of an empty chain."""
-        return self._high if self._by_position else 0
+        """The newest known position, also of a message that is not for this person; 0 of an empty chain."""
+        return self._high if self._by_position or self._joined else 0
 
     @property
     def head_hash(self) -> bytes:
         """What the next message names as the one before it."""
-        return self._by_position[self._high].hash if self._by_position else ZERO_HASH
+        if self._by_position:
+            return self._by_position[self._high].hash
+        return self._joined.hash if self._joined else ZERO_HASH
+
+    @property
+    def newest_genuine(self) -> Link | None:
+        """The newest message that was verified."""
+        return next((link for _, link in sorted(self._by_position.items(), reverse=True) if link.genuine), None)
+
+    @property
+    def newest_epoch(self) -> int:
+        """The epoch of the newest message that was verified; 0 before the first."""
+        return self._high_epoch or 0
 
     @property
     def is_complete(self) -> bool:
-        """Whether the beginning is known."""
-        return bool(self._by_position) and self._low == FIRST_POSITION
+        """Whether the beginning is known, or what this person may read of it."""
+        return self._joined is not None or (bool(self._by_position) and self._low == FIRST_POSITION)
 
     @property
     def next_own_seq(self) -> int | None:
@@ -106,29 +127,41 @@ class Chain:
 
     # --- Growing ---
 
-    def begin(self, page: Iterable[Link], *, more: bool) -> list[Link]:
+    def begin(self, page: Iterable[Link], *, more: bool, joined_at: Link | None = None) -> list[Link]:
         """Takes the newest page, oldest first.
 
         Args:
             page: The page.
             more: Whether the server says that there are older ones.
+            joined_at: The newest message that is not for this person, once that is reached.
 
         Returns:
             Those to show, oldest first.
         """
         links = list(page)
-        if links:
-            self._low, self._high = links[-1].position + 1, links[-1].position
-        return self.prepend(links, more=more)
+        newest = links[-1] if links else joined_at
+        if newest is not None:
+            self._low, self._high = newest.position + 1, newest.position
+        return self.prepend(links, more=more, joined_at=joined_at)
 
-    def prepend(self, page: Iterable[Link], *, more: bool) -> list[Link]:
+    def prepend(self, page: Iterable[Link], *, more: bool, joined_at: Link | None = None) -> list[Link]:
         """Takes the page before the window, oldest first. Returns those to show, oldest first."""
         shown = [link for link in reversed(list(page)) if self._take_older(link)]
-        if self._low == FIRST_POSITION:
+        if joined_at is not None:
+            self._join(joined_at)
+        elif self._low == FIRST_POSITION:
             self._end_reached()
         elif not more or not shown:
             self._raise_alarm(HistoryGapError())
         return shown[::-1]
+
+    def _join(self, hidden: Link) -> None:
+        """What came before this person is not for them: they verify from here on (section 8)."""
+        if hidden.position != self._low - 1:
+            self._raise_alarm(HistoryGapError())
+        self._joined = hidden
+        self._unresolved.clear()
+        self._check_own_is_there()
 
     def append(self, page: Iterable[Link]) -> list[Link]:
         """Takes messages behind the window, oldest first. Returns those to show."""
@@ -148,7 +181,8 @@ class Chain:
     def check_seen(self, position: int, envelope_hash: bytes) -> None:
         """Compares with a newest message that this tab has seen before: it must still be there."""
         known = self._by_position.get(position)
-        if position > self.high:
+        is_hidden = self._joined is not None and position <= self._joined.position
+        if position > self.high or is_hidden:
             self._raise_alarm(HistoryRollbackError())
         elif known is not None and known.hash != envelope_hash:
             self._raise_alarm(HistoryReplayError())
@@ -164,6 +198,7 @@ class Chain:
             self._check_follows(link, newer)
         if link.prev_hash in self._position_of:
             self._raise_alarm(HistoryOrderError())
+        self._low_epoch = self._check_epochs(link, self._low_epoch, is_older=True)
         self._enter(link)
         self._low = min(link.position, self._low)
         self._oldest[link.sender_id] = link
@@ -183,6 +218,7 @@ class Chain:
             self._check_follows(before, link)
         elif self._low == FIRST_POSITION:
             self._check_first(link)
+        self._high_epoch = self._check_epochs(link, self._high_epoch, is_older=False)
         self._enter(link)
         self._check_reference(link, before)
         self._high = max(link.position, self._high)
@@ -209,6 +245,20 @@ class Chain:
             self._raise_alarm(HistoryGapError())
         elif newer.seq != older.seq + 1:
             self._raise_alarm(HistoryOrderError())
+
+    def _check_epochs(self, link: Link, beside: int | None, *, is_older: bool) -> int | None:
+        """In the server's order no epoch comes after a later one: nothing is sealed under a key that was replaced.
+
+        Returns:
+            The epoch at this end of the window now.
+        """
+        if not link.genuine:
+            return beside
+        if beside is not None and (link.epoch > beside if is_older else link.epoch < beside):
+            self._raise_alarm(LateMessageError())
+        if self._low_epoch is None:
+            self._low_epoch = self._high_epoch = link.epoch
+        return link.epoch
 
     def _check_first(self, link: Link) -> None:
         """The first message of a sender has the number 1."""
@@ -239,10 +289,12 @@ class Chain:
 
     @property
     def _is_damaged(self) -> bool:
-        return MessageRefusedError.code in self._alarms
+        return not self._alarms.keys().isdisjoint({MessageRefusedError.code, LateMessageError.code})
 
     def _enter(self, link: Link) -> None:
-        if not link.genuine:
+        if link.late:
+            self._raise_alarm(LateMessageError())
+        elif not link.genuine:
             self._raise_alarm(MessageRefusedError())
         self._by_position[link.position] = link
         self._position_of[link.hash] = link.position
@@ -276,11 +328,14 @@ class Chain:
 
     def _end_reached(self) -> None:
         """The beginning is known: every number starts at 1 and every reference has been found."""
-        if self._own_head is not None and self._own_id not in self._newest:
-            self._raise_alarm(HistoryRollbackError())
+        self._check_own_is_there()
         for link in self._oldest.values():
             self._check_first(link)
         self._check_unresolved()
+
+    def _check_own_is_there(self) -> None:
+        if self._own_head is not None and self._own_id not in self._newest:
+            self._raise_alarm(HistoryRollbackError())
 
     def _raise_alarm(self, alarm: AlarmError) -> None:
         self._alarms.setdefault(alarm.code, alarm)

@@ -11,11 +11,17 @@ from balon_client.exporting import Exporter
 from balon_client.histories import Histories
 from balon_client.history import History
 from balon_client.inference import Gateway
+from balon_client.invitations import Invitations
 from balon_client.library import Library
+from balon_client.members import Members
 from balon_client.messages import Message
+from balon_client.meta_writing import MetaWriter
 from balon_client.naming import Namer
 from balon_client.parts import Parts
+from balon_client.people import People
+from balon_client.presence import Presence
 from balon_client.reading import Reader
+from balon_client.roster_writing import RosterWriter
 from balon_client.safety import describe_safety
 from balon_client.screen import Screen
 from balon_client.sending import Sender
@@ -33,6 +39,19 @@ CHAT_CALLS: Final = (
     "stop",
     "rename",
     "delete_conversation",
+    "members",
+    "find_person",
+    "invite",
+    "remove_member",
+    "change_role",
+    "leave",
+    "accept_invitation",
+    "decline_invitation",
+    "verify_member",
+    "accept_key",
+    "set_assistant",
+    "presence",
+    "mark_read",
     "safety",
     "models",
     "export_everything",
@@ -51,15 +70,20 @@ class Chat:
             send: Puts a message on the socket; gives False while there is none.
         """
         self._parts = parts
-        self.library = Library(parts)
-        self._screen = Screen(parts)
+        people = People(parts)
+        self._screen = Screen(parts, people)
+        self.library = Library(parts, people, self._screen.tell)
         self._histories = Histories(parts, self._screen, is_busy=lambda id_: bool(self.streams.running_in(id_)))
-        gateway, sender = Gateway(parts), Sender(parts)
+        rosters = RosterWriter(parts, self.library, people)
+        gateway, sender = Gateway(parts), Sender(parts, self.library, rosters)
         self.streams = Streams(parts, gateway, sender, self._desk(send))
         chat = ChatParts(
             parts=parts,
             gateway=gateway,
             library=self.library,
+            people=people,
+            rosters=rosters,
+            metas=MetaWriter(parts, self.library, rosters),
             screen=self._screen,
             histories=self._histories,
             sender=sender,
@@ -67,6 +91,8 @@ class Chat:
         )
         self._chat = chat
         self._reader, self._writer, self._namer = Reader(chat), Writer(chat), Namer(chat)
+        self._members, self._invitations = Members(chat), Invitations(chat)
+        self.others = Presence(chat, send)
         self._exporter = Exporter(chat)
 
     def _desk(self, send: Callable[[dict[str, Any]], Awaitable[bool]]) -> Desk:
@@ -74,6 +100,7 @@ class Chat:
             send=send,
             history_of=self._histories.of,
             catch_up=self.catch_up,
+            renew=self._renew,
             show=self._screen.show,
             is_open=self._screen.is_open,
             saved=self._saved,
@@ -93,6 +120,19 @@ class Chat:
             "stop": self._writer.stop,
             "rename": self._namer.rename,
             "delete_conversation": self.delete_conversation,
+            "members": self._members.members,
+            "find_person": self._members.find_person,
+            "invite": self._members.invite,
+            "remove_member": self._members.remove_member,
+            "change_role": self._members.change_role,
+            "verify_member": self._members.verify_member,
+            "accept_key": self._members.accept_key,
+            "leave": self.leave,
+            "accept_invitation": self._invitations.accept_invitation,
+            "decline_invitation": self._invitations.decline_invitation,
+            "set_assistant": self._namer.set_assistant,
+            "presence": self.others.presence,
+            "mark_read": self._reader.mark_read,
             "safety": self.safety,
             "models": self._chat.gateway.describe,
             "export_everything": self._exporter.export_everything,
@@ -108,9 +148,14 @@ class Chat:
         await self.library.delete(conversation_id)
         self.drop(conversation_id)
 
+    async def leave(self, raw_id: object) -> None:
+        """Leaves a conversation."""
+        await self._invitations.leave(raw_id)
+        self.drop(parse_id(raw_id))
+
     async def safety(self, raw_id: object) -> dict[str, Any]:
         """Who can read a conversation, and where its plaintext exists."""
-        return describe_safety(self._chat.known(parse_id(raw_id)), self._parts.account, self._chat.gateway)
+        return describe_safety(self._chat.joined(parse_id(raw_id)), self._chat.people.name_of, self._chat.gateway)
 
     # --- In step with the server ---
 
@@ -131,6 +176,10 @@ class Chat:
         await self._reader.follow_streams(conversation)
         if self._screen.is_open(conversation.id) and not self.streams.running_in(conversation.id):
             await self._namer.name_untitled(conversation)
+
+    async def _renew(self, conversation: Conversation) -> None:
+        await self.library.fetch(conversation.id)
+        await self._chat.rosters.renew_key(conversation)
 
     async def _saved(self, conversation: Conversation, message: Message) -> None:
         self._screen.show(conversation, self._screen.view(message))
@@ -153,5 +202,6 @@ class Chat:
     def close(self) -> None:
         """Drops everything; what is not saved yet is resumed by the next session."""
         self.streams.close()
+        self.others.close()
         self._histories.clear()
         self._screen.close()

@@ -7,8 +7,11 @@ from balon_client.conversations import Conversation
 from balon_client.histories import Histories
 from balon_client.inference import Gateway
 from balon_client.library import Library
+from balon_client.meta_writing import MetaWriter
 from balon_client.parts import Parts
-from balon_client.problems import ConversationGoneError
+from balon_client.people import People
+from balon_client.problems import ConversationGoneError, InvitedError
+from balon_client.roster_writing import RosterWriter
 from balon_client.screen import Screen
 from balon_client.sending import Sender
 from balon_client.streams import Streams
@@ -21,6 +24,9 @@ class ChatParts:
     parts: Parts
     gateway: Gateway
     library: Library
+    people: People
+    rosters: RosterWriter
+    metas: MetaWriter
     screen: Screen
     histories: Histories
     sender: Sender
@@ -35,6 +41,18 @@ class ChatParts:
         conversation = self.library.get(conversation_id)
         if conversation is None:
             raise ConversationGoneError
+        return conversation
+
+    def joined(self, conversation_id: UUID) -> Conversation:
+        """A conversation that this tab knows and this person has joined.
+
+        Raises:
+            ConversationGoneError: It knows none.
+            InvitedError: They are only invited to it.
+        """
+        conversation = self.known(conversation_id)
+        if conversation.is_invitation:
+            raise InvitedError
         return conversation
 
     async def verified(self, conversation_id: UUID) -> Conversation:

@@ -15,7 +15,7 @@ from balon_client.keyring_model import KeyringContent
 from balon_client.messages import Message
 from balon_client.progress import Progress
 from balon_client.safety import describe_members
-from balon_client.views import View, message_view
+from balon_client.views import NameOf, View, message_view
 
 FORMAT: Final = "balon-export"
 VERSION: Final = 1
@@ -36,6 +36,7 @@ class Exporter:
     def __init__(self, chat: ChatParts) -> None:
         self._parts = chat.parts
         self._library = chat.library
+        self._people = chat.people
         self._histories = chat.histories
         self._screen = chat.screen
         self._task: asyncio.Task[bytes] | None = None
@@ -90,7 +91,7 @@ class Exporter:
 
     async def _fill(self, archive: ExportArchive) -> set[UUID]:
         """Adds every conversation that the server gives; gives their ids."""
-        conversations = self._library.newest_first
+        conversations = [each for each in self._library.newest_first if not each.is_invitation]
         given: set[UUID] = set()
         for done, conversation in enumerate(conversations):
             self._progress.tell(done, len(conversations))
@@ -117,6 +118,7 @@ class Exporter:
         history: History | None = None
         try:
             if conversation.roster is not None:
+                await self._people.refresh_names(conversation)
                 history = await self._histories.load(conversation)
                 while history.has_more:
                     await history.load_older(LARGE_PAGE)
@@ -132,17 +134,16 @@ class Exporter:
     # --- Views ---
 
     def _view(self, conversation: Conversation, messages: list[Message]) -> View:
-        account = self._parts.account
-        own = (account.user_id, account.login)
+        names, own_id = self._people.name_of, self._parts.account.user_id
         return {
             "id": str(conversation.id),
-            "title": conversation.title,
+            "title": conversation.meta.title,
             "created_ms": conversation.created_ms,
             "updated_ms": conversation.updated_ms,
             "epoch": conversation.epoch,
-            "members": describe_members(conversation, account),
+            "members": describe_members(conversation, names),
             "alarms": [alarm.problem for alarm in conversation.alarms.values()],
-            "messages": [_message_view(message, own) for message in messages],
+            "messages": [_message_view(message, own_id, names) for message in messages],
         }
 
     def _head(self, not_given: set[UUID]) -> View:
@@ -158,11 +159,12 @@ class Exporter:
         }
 
 
-def _message_view(message: Message, own: tuple[UUID, str]) -> View:
-    view, payload = message_view(message, own), message.payload
+def _message_view(message: Message, own_id: UUID, names: NameOf) -> View:
+    view, payload = message_view(message, own_id, names), message.payload
     return {
         "id": view["id"],
         "position": message.position,
+        "epoch": message.epoch,
         "author": view["author"],
         "role": payload.role if payload else None,
         "created_ms": view["created_ms"],
@@ -182,9 +184,11 @@ def _trust_view(content: KeyringContent) -> dict[str, Any]:
         "contacts": [
             {
                 "user_id": str(user_id),
+                "login": contact.login,
                 "idk_pub": encode_b64u(contact.idk_pub),
                 "first_seen_ms": contact.first_seen_ms,
                 "verified_ms": contact.verified_ms,
+                "former": [encode_b64u(key) for key in contact.former],
             }
             for user_id, contact in content.contacts.items()
         ],

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
+from balon_client.conversation_records import Head
 from balon_client.conversations import Conversation
 from balon_client.history import History
 from balon_client.parts import Parts
-from balon_client.records import Head
 from balon_client.screen import Screen
 
 _KEPT: Final = 6
@@ -34,6 +34,10 @@ class Histories:
     def conversation_ids(self) -> list[UUID]:
         """Whose histories are held."""
         return list(self._histories)
+
+    def get(self, conversation_id: UUID) -> History | None:
+        """A history that is held."""
+        return self._histories.get(conversation_id)
 
     async def of(self, conversation: Conversation) -> History:
         """The messages of a conversation, the newest page loaded."""

@@ -65,6 +65,7 @@ class PreparedRequest:
     """A sealed prompt with what is needed to follow its reply. `reply_secret` is secret (32 bytes)."""
 
     stream_id: UUID
+    epoch: int
     request: bytes
     request_hash: bytes
     stream_env: Envelope
@@ -185,14 +186,15 @@ class Gateway:
             {"model": model.id, "messages": messages, "options": {}, "reply_secret": encode_b64u(reply_secret)}
         )
         info = infer_info(key.key_id, conversation.id, stream_id)
-        crypto = self._parts.crypto
+        crypto, epoch = self._parts.crypto, conversation.epoch
         sealed = await crypto.encapsulate_request(key.hpke_pub, info, plaintext)
         request = SealedRequest(key.key_id, conversation.id, stream_id, sealed.enc, sealed.ciphertext)
-        context = stream_context(conversation.id, conversation.epoch, stream_id, self._parts.account.user_id)
+        context = stream_context(conversation.id, epoch, stream_id, self._parts.account.user_id)
         item = (context, reply_secret + sealed.enc)
-        (stream_env,) = await crypto.seal_many(conversation.key.root, Kind.STREAM, [item])
+        (stream_env,) = await crypto.seal_many(conversation.keys[epoch].root, Kind.STREAM, [item])
         return PreparedRequest(
             stream_id=stream_id,
+            epoch=epoch,
             request=request.serialize(),
             request_hash=hashlib.sha256(request.sealed).digest(),
             stream_env=stream_env,

@@ -64,6 +64,8 @@ class Keyring:
         self._is_closed = False
         self.version = version
         self.content = content
+        self.revision = 0
+        """Rises with every change of the content, here or elsewhere."""
 
     def verify_current(self) -> None:
         """Checks that the server has not taken back what this browser has seen of the keyring (A14).
@@ -79,6 +81,7 @@ class Keyring:
         """Applies a change at once and saves it soon. Nothing is saved when it changes nothing."""
         if not change(self.content):
             return
+        self.revision += 1
         self._pending.append(change)
         if self._is_closed:
             return
@@ -152,6 +155,7 @@ class Keyring:
             return
         self._pending = [change for change in self._pending if change(content)]
         self.content = content
+        self.revision += 1
         await self._note(record)
 
     async def _open_newer(self, record: KeyringRecord) -> KeyringContent | None:

@@ -258,6 +258,25 @@ def note_read(conversation_id: UUID, position: int) -> Change:
     return change
 
 
+def begin_conversation(conversation_id: UUID, roster: Mark, read: int) -> Change:
+    """A conversation that this person joined, perhaps again: what was seen of an earlier time in it does not count.
+
+    Args:
+        conversation_id: Which.
+        roster: The newest entry, their acceptance or a later one.
+        read: The newest position at that moment.
+    """
+
+    def change(content: KeyringContent) -> bool:
+        before = content.conversations.get(conversation_id) or Seen()
+        if before.roster is not None and before.roster.seq >= roster.seq:
+            return False
+        content.conversations[conversation_id] = Seen(None, roster, before.meta_version, read)
+        return True
+
+    return change
+
+
 def forget_conversation(conversation_id: UUID) -> Change:
     """Drops what was seen of a conversation that this person deleted or left."""
 

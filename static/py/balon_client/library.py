@@ -1,19 +1,31 @@
 """The list of conversations: fetched in pages, verified in batches, kept in step with the server."""
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
-from balon_client.alarms import AlarmError, AnswerError, ConversationError
+from balon_client.alarms import AlarmError, AnswerError, ConversationError, KeyChangedError
+from balon_client.conversation_records import ConversationRecord
 from balon_client.conversations import Conversation
+from balon_client.creating import create_conversation
 from balon_client.errors import ProblemError
-from balon_client.grants import GrantVerifier, create_conversation
-from balon_client.keyring_model import Mark, forget_conversation, note_meta, note_roster
+from balon_client.grants import GrantVerifier
+from balon_client.keyring_model import (
+    KeyringContent,
+    Mark,
+    begin_conversation,
+    forget_conversation,
+    note_meta,
+    note_roster,
+)
+from balon_client.meta_envelopes import open_metas
 from balon_client.parts import Parts
-from balon_client.problems import ConversationGoneError, NotWritableError
-from balon_client.records import ConversationRecord, MetaRecord
+from balon_client.people import People
+from balon_client.pins import changed_keys, new_people, pin_contact
+from balon_client.problems import ConversationGoneError
 from balon_client.shared import Shared
-from balon_client.titles import open_titles, seal_title
 from balon_client.views import conversation_item
 
 _ATTEMPTS: Final = 3
@@ -22,15 +34,25 @@ _ATTEMPTS: Final = 3
 class Library:
     """Every conversation that this tab knows, each verified before anything of it is shown."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, people: People, tell: Callable[[Conversation], None]) -> None:
+        """Begins with nothing.
+
+        Args:
+            parts: The session.
+            people: Knows what people are called.
+            tell: Hears of each conversation that was verified anew.
+        """
         self._parts = parts
+        self._people = people
+        self._tell = tell
         self._api = parts.api
         self._events = parts.events
         self._keyring = parts.keyring
-        self._verifier = GrantVerifier(parts.crypto, parts.account)
+        self.verifier = GrantVerifier(parts.crypto, parts.account)
         self._conversations: dict[UUID, Conversation] = {}
         self._records: dict[UUID, ConversationRecord] = {}
         self._refused: set[UUID] = set()
+        self._published: list[dict[str, Any]] = []
         self._next: str | None = None
         self._refresh_once = Shared(self._refresh)
         self.is_loaded = False
@@ -58,11 +80,19 @@ class Library:
 
     def items(self) -> list[dict[str, Any]]:
         """The list for the page, newest activity first."""
-        return [conversation_item(conversation) for conversation in self.newest_first]
+        return [self._item(conversation) for conversation in self.newest_first]
+
+    def _item(self, conversation: Conversation) -> dict[str, Any]:
+        read, entry = self._keyring.content.seen(conversation.id).read, conversation.invitation
+        inviter = conversation.roster.members.get(entry.actor_id) if conversation.roster and entry else None
+        is_known = inviter is not None and self._people.is_verified(inviter.user_id, inviter.idk_pub)
+        unread = 0 if read is None else max(0, conversation.head_position - read)
+        return conversation_item(conversation, self._people.name_of, unread=unread, is_known=is_known)
 
     def publish(self) -> None:
         """Tells the page the whole list."""
-        self._events.publish("conversations", conversations=self.items(), more=self.has_more)
+        self._published = self.items()
+        self._events.publish("conversations", conversations=self._published, more=self.has_more)
 
     async def refresh(self) -> None:
         """Fetches the newest page; those that are gone from it are removed. Callers at the same time share it."""
@@ -99,7 +129,9 @@ class Library:
             ConversationGoneError: It is not there.
             AlarmError: It is none of this person's conversations, whatever the server says.
         """
-        await self._take([await self._fetch_record(conversation_id)], anew=anew)
+        known = self._conversations.get(conversation_id)
+        forgiven = list(known.alarms) if known and anew else [] if anew else None
+        await self._take([await self._fetch_record(conversation_id)], forgiven=forgiven)
         conversation = self._conversations.get(conversation_id)
         if conversation is None:
             raise ConversationGoneError
@@ -134,7 +166,7 @@ class Library:
     ) -> list[ConversationRecord]:
         """Leaves out answers that may be older than what this client wrote or learned while they were on their way."""
         now = self._marks()
-        return [record for record in records if record.id not in known or known[record.id] == now.get(record.id)]
+        return [record for record in records if known.get(record.id) == now.get(record.id)]
 
     # --- Changing ---
 
@@ -144,56 +176,24 @@ class Library:
         made = await create_conversation(
             self._parts.crypto, self._parts.account, self._parts.platform.random.uuid7(), now
         )
-        self._verifier.remember(made)
-        conversation = made.conversation
-        record = await self._api.create_conversation(conversation.id, made.roster, made.grant, made.wrapped)
-        is_same = record.id == conversation.id and record.roster == (made.roster,)
+        self.verifier.remember(made)
+        record = await self._api.create_conversation(made.id, made.roster.signed, made.grant, made.wrapped)
+        is_same = record.id == made.id and record.roster == (made.roster,)
         if not is_same or [(g.signed, g.wrapped) for g in record.grants] != [(made.grant, made.wrapped)]:
             raise AnswerError("conversation")
+        return await self.adopt(record)
+
+    async def adopt(self, record: ConversationRecord) -> Conversation:
+        """Takes what the server answered to a change that was made here.
+
+        Raises:
+            ConversationError: It is no conversation of this person, whatever the server says.
+        """
         await self._take([record])
-        kept = self._conversations.get(conversation.id)
+        kept = self._conversations.get(record.id)
         if kept is None:
             raise ConversationError
         return kept
-
-    async def name(self, conversation: Conversation, title: str) -> None:
-        """Gives a first title; when another one came first, that one stays."""
-        await self._write_title(conversation, title, is_settled=lambda: conversation.title is not None)
-
-    async def rename(self, conversation: Conversation, title: str) -> None:
-        """Gives a title; when another one came first, behind that one."""
-        await self._write_title(conversation, title, is_settled=lambda: False)
-
-    async def _write_title(self, conversation: Conversation, title: str, is_settled: Callable[[], bool]) -> None:
-        """Seals, signs and stores a title, again behind each that came first, until it is stored or settled."""
-        for _ in range(_ATTEMPTS):
-            if is_settled():
-                return
-            if not conversation.is_writable:
-                raise NotWritableError
-            meta = await seal_title(self._parts.crypto, self._parts.account, conversation, title)
-            if await self._put_title(conversation, meta):
-                conversation.title, conversation.meta_version = title, meta.meta_version
-                self._keyring.change(note_meta(conversation.id, meta.meta_version))
-                self.publish()
-                return
-            await self.fetch(conversation.id)
-        raise AnswerError("meta.version")
-
-    async def _put_title(self, conversation: Conversation, meta: MetaRecord) -> bool:
-        try:
-            await self._api.put_meta(
-                conversation.id,
-                meta_version=meta.meta_version,
-                epoch=meta.epoch,
-                envelope=meta.envelope,
-                signature=meta.signature,
-            )
-        except ProblemError as error:
-            if error.status != 409:
-                raise
-            return False
-        return True
 
     async def delete(self, conversation_id: UUID) -> None:
         """Deletes a conversation; one that is gone already counts as deleted."""
@@ -202,6 +202,10 @@ class Library:
         except ProblemError as error:
             if error.status != 404:
                 raise
+        self.forget(conversation_id)
+
+    def forget(self, conversation_id: UUID) -> None:
+        """Forgets a conversation that this person deleted or left, in the keyring too."""
         self._keyring.change(forget_conversation(conversation_id))
         self.remove(conversation_id)
 
@@ -218,40 +222,86 @@ class Library:
 
     # --- Verifying ---
 
-    async def _take(self, records: Sequence[ConversationRecord], *, anew: bool = False) -> None:
+    async def rejudge(self) -> None:
+        """Judges anew the conversations of which other keys count as somebody's than before, since pins changed."""
+        content, own_id = self._keyring.content, self._parts.account.user_id
+        for conversation in self.newest_first:
+            roster = conversation.followed
+            if roster is not None and changed_keys(roster, content, own_id) != conversation.changed_keys:
+                with contextlib.suppress(ConversationGoneError):
+                    await self._take([await self._fetch_record(conversation.id)], forgiven={KeyChangedError.code})
+        if self.items() != self._published:
+            self.publish()
+
+    async def _take(self, records: Sequence[ConversationRecord], *, forgiven: Collection[str] | None = None) -> None:
+        """Verifies records, those that changed since they were last verified.
+
+        Args:
+            records: As the server gave them.
+            forgiven: Codes of alarms that are dropped, since all is judged again; None where only changes are.
+        """
         for record in records:
             if known := self._conversations.get(record.id):
                 known.updated_ms = max(known.updated_ms, record.updated_ms)
-        changed = [record for record in records if anew or self._is_changed(record)]
+                known.head_position = max(known.head_position, record.head.position if record.head else 0)
+        changed = [record for record in records if forgiven is not None or self._is_changed(record)]
         self._records |= {record.id: record for record in records if record not in changed}
         if not changed:
             return
-        content = self._keyring.content
-        pairs = await self._verifier.verify(changed, content)
-        await open_titles(self._parts.crypto, pairs, content)
+        content = _as_it_is(self._keyring.content, changed)
+        pairs = await self.verifier.verify(changed, content)
+        await open_metas(self._parts.crypto, pairs, content)
+        await self._people.learn_names(conversation for _, conversation in pairs)
         for record, conversation in pairs:
-            self._keep(record, conversation, anew=anew)
+            self._keep(record, conversation, forgiven or ())
+            if known := self._conversations.get(record.id):
+                self._tell(known)
 
     def _is_changed(self, record: ConversationRecord) -> bool:
         known = self._records.get(record.id)
-        return known is None or (known.roster, known.grants, known.meta) != (record.roster, record.grants, record.meta)
+        return known is None or _judged(known) != _judged(record)
 
-    def _keep(self, record: ConversationRecord, conversation: Conversation, *, anew: bool) -> None:
+    def _keep(self, record: ConversationRecord, conversation: Conversation, forgiven: Collection[str]) -> None:
         known = self._conversations.get(record.id)
-        if known is None and conversation.alarms and record.id not in self._keyring.content.conversations:
-            # Nobody here ever saw it, and it does not hold: the server made it up (A8). It is not listed.
+        if conversation.is_left:
+            self.remove(record.id)  # Whoever removed this person signed it.
+            return
+        if known is None and self._is_made_up(conversation):
             self._report_once(record.id, conversation)
             return
         self._records[record.id] = record
         if known is None:
             self._conversations[record.id] = conversation
         else:
-            if anew:
-                known.alarms.clear()
+            self._note_acceptance(known, conversation)
+            for code in forgiven:
+                known.alarms.pop(code, None)
             known.absorb(conversation)
-        if not conversation.alarms and (mark := conversation.roster_mark):
-            self._keyring.change(note_roster(record.id, mark))
-            self._keyring.change(note_meta(record.id, conversation.meta_version))
+        if not conversation.alarms and not conversation.is_invitation:
+            self._note(conversation)
+
+    def _is_made_up(self, conversation: Conversation) -> bool:
+        """Nobody here ever saw it, and it does not hold: the server made it up (A8). It is not listed.
+
+        Keys of a contact that changed are for this person to judge, and stop the conversation until then.
+        """
+        is_known = conversation.id in self._keyring.content.conversations
+        return not is_known and bool(conversation.alarms.keys() - {KeyChangedError.code})
+
+    def _note_acceptance(self, before: Conversation, now: Conversation) -> None:
+        """An invitation that was accepted, here or on another device, begins anew: what came before counts as read."""
+        if before.is_invitation and now.role and not now.is_invitation and now.roster_mark:
+            self._keyring.change(begin_conversation(now.id, now.roster_mark, now.head_position))
+
+    def _note(self, conversation: Conversation) -> None:
+        """Notes what was verified, and pins whom it shows for the first time. An invitation is no acquaintance yet."""
+        if conversation.followed is None:
+            return
+        self._keyring.change(note_roster(conversation.id, conversation.followed.mark))
+        self._keyring.change(note_meta(conversation.id, conversation.meta.version))
+        people = new_people(conversation.followed, self._keyring.content, self._parts.account.user_id)
+        for user_id, keys in people.items():
+            self._keyring.change(pin_contact(user_id, keys, self._parts.now_ms(), self._people.login_of(user_id)))
 
     def _report_once(self, conversation_id: UUID, conversation: Conversation) -> None:
         if conversation_id in self._refused:
@@ -268,3 +318,16 @@ class Library:
             record = self._records.get(conversation_id)
             if record is not None and (is_everything or record.updated_ms > oldest_ms):
                 self.remove(conversation_id)
+
+
+def _as_it_is(content: KeyringContent, records: Sequence[ConversationRecord]) -> KeyringContent:
+    """The keyring with the marks of this moment: what is noted while records are verified says nothing about them."""
+    seen = {
+        record.id: replace(content.conversations[record.id]) for record in records if record.id in content.conversations
+    }
+    return replace(content, conversations=seen)
+
+
+def _judged(record: ConversationRecord) -> tuple[object, ...]:
+    """What of a record must be verified."""
+    return record.roster, record.grants, record.previous, record.meta

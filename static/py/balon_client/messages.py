@@ -10,14 +10,14 @@ from balon.protocol.envelope import Kind
 from balon.protocol.statements import message_statement, reply_statement
 from balon.protocol.types import Plaintext, PublicKey, Signature, Statement
 from balon_client.account import Account
-from balon_client.alarms import MessageRefusedError
+from balon_client.alarms import LateMessageError, MessageRefusedError
 from balon_client.chain import Link
+from balon_client.conversation_records import MessageRecord
 from balon_client.conversations import Conversation
 from balon_client.errors import ClientError
 from balon_client.payloads import Payload, PayloadError, hash_text, parse_payload
 from balon_client.ports import Crypto
 from balon_client.problems import InterruptedReplyError, UnconfirmedError, UnreadableError, reply_failure
-from balon_client.records import MessageRecord
 
 Gateways = Mapping[bytes, PublicKey]
 """Pinned gateways, past ones too: identity keys by gateway_id."""
@@ -36,11 +36,26 @@ class Message:
     created_ms: int
     payload: Payload | None = field(repr=False)
     mark: ClientError | None = None
+    epoch: int = 0
+
+    @property
+    def is_for_model(self) -> bool:
+        """Whether its author sealed it for a model too; everything else stays among the people (A54)."""
+        return self.payload is not None and self.payload.model is not None
 
     @property
     def is_confirmed(self) -> bool:
         """Whether it says what it seems to: a person's own words, or a reply that the gateway signed."""
         return self.payload is not None and (self.payload.role != "assistant" or self.payload.reply is not None)
+
+
+def newest_question(messages: Sequence[Message], sender_id: UUID | None = None) -> Message | None:
+    """The newest message that a person, or this one, sealed for a model; None where there is none."""
+    for message in reversed(messages):
+        is_theirs = sender_id is None or message.sender_id == sender_id
+        if is_theirs and message.is_for_model and message.payload and message.payload.role == "user":
+            return message
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +108,7 @@ async def seal_message(
     )
 
 
-def link_of(record: MessageRecord, *, genuine: bool) -> Link:
+def link_of(record: MessageRecord, *, genuine: bool, late: bool = False) -> Link:
     """A record's place in the chain."""
     return Link(
         position=record.position,
@@ -102,18 +117,32 @@ def link_of(record: MessageRecord, *, genuine: bool) -> Link:
         seq=record.seq,
         prev_hash=record.prev_hash,
         hash=hashlib.sha256(record.envelope).digest(),
+        epoch=record.epoch,
         genuine=genuine,
+        late=late,
     )
 
 
 async def open_messages(
-    crypto: Crypto, conversation: Conversation, records: Sequence[MessageRecord], gateways: Gateways
+    crypto: Crypto,
+    conversation: Conversation,
+    records: Sequence[MessageRecord],
+    gateways: Gateways,
+    *,
+    after_epoch: int = 0,
 ) -> list[tuple[Link, Message]]:
     """Opens and verifies a page of messages: one call for each epoch in it, and one for all signatures.
 
+    Args:
+        crypto: The crypto port.
+        conversation: Verified; with the keys and members of each epoch.
+        records: The page, in the server's order.
+        gateways: Pinned gateways.
+        after_epoch: The epoch of a genuine message that comes before them.
+
     Returns:
-        A link and a message for each record, in order. One that does not open, or whose signature does not hold, is
-        there without content and not genuine: the page shows that something is there, and what.
+        A link and a message for each record, in order. One that does not open, whose signature does not hold, or whose
+        epoch was over is there without content: the page shows that something is there, and what.
     """
     plaintexts = await _open_envelopes(crypto, conversation, records)
     payloads = [_parse_or_none(plaintext) for plaintext in plaintexts]
@@ -122,14 +151,20 @@ async def open_messages(
     holds = await _verify(crypto, [*signatures, *proofs])
     opened = []
     for index, record in enumerate(records):
-        genuine, confirmed = plaintexts[index] is not None and holds[index], holds[len(records) + index]
-        payload = payloads[index] if genuine else None
-        mark = _mark_of(payload, genuine=genuine, confirmed=confirmed)
-        if payload is not None and not confirmed:
-            payload = replace(payload, reply=None)
-        message = Message(record.position, record.message_id, record.sender_id, record.created_ms, payload, mark)
-        opened.append((link_of(record, genuine=genuine), message))
+        signed = plaintexts[index] is not None and holds[index]
+        late = signed and (record.epoch < after_epoch or conversation.is_late(record.epoch, record.position))
+        link = link_of(record, genuine=signed and not late, late=late)
+        after_epoch = max(after_epoch, record.epoch) if link.genuine else after_epoch
+        opened.append((link, _message_of(record, link, payloads[index], confirmed=holds[len(records) + index])))
     return opened
+
+
+def _message_of(record: MessageRecord, link: Link, payload: Payload | None, *, confirmed: bool) -> Message:
+    shown = payload if link.genuine else None
+    mark = LateMessageError() if link.late else _mark_of(shown, genuine=link.genuine, confirmed=confirmed)
+    if shown is not None and not confirmed:
+        shown = replace(shown, reply=None)
+    return Message(record.position, record.message_id, record.sender_id, record.created_ms, shown, mark, record.epoch)
 
 
 async def _open_envelopes(
@@ -161,8 +196,9 @@ _SignatureItem = tuple[PublicKey, Statement, Signature] | None
 
 
 def _signature_item(conversation: Conversation, record: MessageRecord) -> _SignatureItem:
-    public = conversation.identity_of(record.sender_id)
-    if public is None or not conversation.may_write(record.sender_id):
+    """The key is the first one that the sender had in the message's epoch, in which they might write at some time."""
+    public = conversation.identity_in(record.epoch, record.sender_id)
+    if public is None or not conversation.might_write_in(record.epoch, record.sender_id):
         return None
     statement = message_statement(conversation.id, record.epoch, record.message_id, record.envelope)
     return public, statement, record.signature

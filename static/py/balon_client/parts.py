@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from balon_client.account import Account
-from balon_client.api import Api
 from balon_client.events import Events
 from balon_client.keyring import Keyring
 from balon_client.ports import Crypto, Platform
+from balon_client.roster_api import RosterApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Parts:
     """The world, the server, the page, the person and what the person trusts."""
 
     platform: Platform
-    api: Api
+    api: RosterApi
     events: Events
     account: Account
     keyring: Keyring

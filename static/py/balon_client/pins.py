@@ -8,7 +8,10 @@ from dataclasses import replace
 from uuid import UUID
 
 from balon.protocol.types import PublicKey
+from balon_client.account import Account
+from balon_client.alarms import ConversationError
 from balon_client.keyring_model import Change, Contact, KeyringContent
+from balon_client.rosters import FollowedRoster
 
 
 def accepted_keys(contact: Contact) -> frozenset[PublicKey]:
@@ -93,3 +96,52 @@ def note_login(user_id: UUID, idk_pub: PublicKey, login: str) -> Change:
 def _without(keys: Iterable[PublicKey], current: PublicKey) -> tuple[PublicKey, ...]:
     """Each key once, in order, but for the current one."""
     return tuple(dict.fromkeys(key for key in keys if key != current))
+
+
+# --- Judging rosters ---
+
+
+def changed_keys(roster: FollowedRoster, content: KeyringContent, own_id: UUID) -> dict[UUID, tuple[PublicKey, ...]]:
+    """People whose keys on a roster this person did not accept, with all their keys there, oldest first.
+
+    Every key that anybody ever had on it must be pinned, or accepted before; and who is on it now must have the pinned
+    one there, or the server hides that they replaced it. Whoever is not pinned yet is seen for the first time.
+    """
+    return {
+        user_id: keys
+        for user_id, keys in roster.keys.items()
+        if user_id != own_id
+        and not _is_accepted(content.contacts.get(user_id), keys, is_member=user_id in roster.state.members)
+    }
+
+
+def _is_accepted(contact: Contact | None, keys: Sequence[PublicKey], *, is_member: bool) -> bool:
+    if contact is None:
+        return True
+    return accepted_keys(contact) >= set(keys) and (not is_member or keys[-1] == contact.idk_pub)
+
+
+def new_people(roster: FollowedRoster, content: KeyringContent, own_id: UUID) -> dict[UUID, tuple[PublicKey, ...]]:
+    """People of a roster who are not pinned yet, with their keys there, oldest first."""
+    unknown = roster.keys.keys() - content.contacts.keys() - {own_id}
+    return {user_id: keys for user_id, keys in roster.keys.items() if user_id in unknown}
+
+
+def verify_own_keys(roster: FollowedRoster, account: Account, content: KeyringContent) -> None:
+    """One's own keys on a roster must be one's own, now or formerly, and the present ones on its newest state.
+
+    Raises:
+        ConversationError: They are not: somebody made up what this person is said to have signed.
+    """
+    bundle = account.bundle
+    member = roster.state.members.get(bundle.user_id)
+    if member is not None and (member.idk_pub, member.rsa_kid) != (bundle.idk_pub, bundle.rsa_kid):
+        raise ConversationError
+    if not {bundle.idk_pub, *content.identities} >= set(roster.keys.get(bundle.user_id, ())):
+        raise ConversationError
+
+
+def known_name(content: KeyringContent, user_id: UUID) -> str:
+    """The login name of a contact; words for one whose bundle was never seen."""
+    contact = content.contacts.get(user_id)
+    return contact.login if contact and contact.login else "somebody you know"

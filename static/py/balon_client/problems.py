@@ -86,6 +86,87 @@ class NotWritableError(ClientError):
     detail = "What the server gave of it does not hold; see the alarm in the conversation. Start a new one."
 
 
+class ReadOnlyError(NotWritableError):
+    """A conversation that this person may only read."""
+
+    code = "not-writable"
+    title = "You can only read this conversation."
+    detail = "One of its owners has to make you a member before you can write."
+
+
+class InvitedError(ClientError):
+    """A conversation that this person has not joined yet."""
+
+    code = "not-joined"
+    title = "You are invited to this conversation."
+    detail = "Accept the invitation first; then you can read and write in it."
+
+
+class RosterBusyError(ClientError):
+    """Others changed the members again and again at the same moment."""
+
+    code = "members-busy"
+    title = "The members of this conversation are changing right now."
+    detail = "Others were faster each time, so nothing was done. Try again in a moment."
+    action = "retry"
+
+
+class AlreadyMemberError(ClientError):
+    """Somebody who is on the roster."""
+
+    code = "already-member"
+    title = "This person is in the conversation already."
+    detail = "Nobody was invited. The list of members shows who is in, and who has not answered yet."
+
+
+class RoomFullError(ClientError):
+    """As many people as a conversation may hold."""
+
+    code = "room-full"
+    title = "This conversation is full."
+    detail = "It holds at most 200 people, those who are invited included. Nobody was invited."
+
+
+class NotOwnerError(ClientError):
+    """Something that owners alone do."""
+
+    code = "not-owner"
+    title = "Only owners change who is in a conversation."
+    detail = "Nothing was changed. Ask one of its owners."
+
+
+class LastOwnerError(ClientError):
+    """The only owner leaves, or gives the role up."""
+
+    code = "last-owner"
+    title = "You are the only owner of this conversation."
+    detail = "Nothing was changed. Make somebody else an owner first, or delete the conversation."
+
+
+class NotMemberError(ClientError):
+    """Somebody who is not on the roster."""
+
+    code = "not-member"
+    title = "This person is not in the conversation."
+    detail = "Nothing was changed. The list of members may have changed a moment ago."
+
+
+class UnknownPersonError(ClientError):
+    """Somebody whose keys this client never saw."""
+
+    code = "unknown-person"
+    title = "This person is not known here."
+    detail = "Nothing was changed. You share no conversation with them."
+
+
+class UnknownLoginError(ClientError):
+    """Nobody has the login name."""
+
+    code = "unknown-login"
+    title = "Nobody has this login name."
+    detail = "Check how it is written: ask the person what they sign in with."
+
+
 class TextRefusedError(ClientError):
     """A message or title that is empty or no text."""
 

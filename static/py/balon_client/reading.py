@@ -8,6 +8,8 @@ from balon_client.chain import FIRST_POSITION
 from balon_client.chat_parts import ChatParts
 from balon_client.conversations import Conversation
 from balon_client.history import History
+from balon_client.keyring_model import note_read
+from balon_client.problems import InvitedError
 from balon_client.views import View, conversation_view
 
 PAGE: Final = 50
@@ -35,10 +37,14 @@ class Reader:
         self._keyring.verify_current()
         turn = self._screen.begin_opening()
         conversation = await self._chat.verified(parse_id(raw_id))
+        if conversation.is_invitation:
+            raise InvitedError
         if conversation.roster is None:
             return conversation_view(conversation, [], more=False)
-        history, streams = await asyncio.gather(
-            self._chat.histories.load(conversation), self._api.streams(conversation.id)
+        history, streams, _ = await asyncio.gather(
+            self._chat.histories.load(conversation),
+            self._api.streams(conversation.id),
+            self._chat.people.refresh_names(conversation),
         )
         self._chat.histories.keep(conversation.id, history)
         await self._streams.follow(conversation, streams, history)
@@ -57,7 +63,7 @@ class Reader:
     async def older_messages(self, raw_id: object) -> dict[str, Any]:
         """The page before those that the page was given."""
         self._keyring.verify_current()
-        conversation = self._chat.known(parse_id(raw_id))
+        conversation = self._chat.joined(parse_id(raw_id))
         history = await self._chat.histories.of(conversation)
         given = self._screen.given(conversation.id, history.chain.low)
         older = [message for message in history.messages if message.position < given]
@@ -72,6 +78,14 @@ class Reader:
     async def close_conversation(self) -> None:
         """Closes the open conversation; its replies go on."""
         self._screen.close()
+
+    async def mark_read(self, raw_id: object) -> None:
+        """What is on screen was read."""
+        conversation = self._chat.joined(parse_id(raw_id))
+        history = self._chat.histories.get(conversation.id)
+        if history is not None and history.chain.high:
+            self._keyring.change(note_read(conversation.id, history.chain.high))
+            self._chat.library.publish()
 
     async def catch_up(self, conversation: Conversation) -> History:
         """Loads what is new in a conversation, and shows it."""
@@ -88,7 +102,11 @@ class Reader:
 
     async def follow_streams(self, conversation: Conversation) -> None:
         """Follows what is being answered in a conversation, unless this tab asked for it itself."""
-        if conversation.alarms or any(running.is_streaming for running in self._streams.running_in(conversation.id)):
+        if (
+            conversation.alarms
+            or conversation.is_invitation
+            or any(running.is_streaming for running in self._streams.running_in(conversation.id))
+        ):
             return
         if records := await self._api.streams(conversation.id):
             await self._streams.follow(conversation, records, await self.catch_up(conversation))

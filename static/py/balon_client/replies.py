@@ -14,11 +14,11 @@ from balon.protocol.frames import ENC_SIZE, REPLY_SECRET_SIZE, RESPONSE_NONCE_SI
 from balon.protocol.statements import reply_statement
 from balon.protocol.types import Ciphertext, Plaintext, PublicKey, Signature
 from balon_client.alarms import AnswerError
+from balon_client.conversation_records import StreamRecord
 from balon_client.conversations import Conversation
 from balon_client.errors import DamagedFramesError
 from balon_client.payloads import ReplyProof, hash_text
 from balon_client.ports import Crypto, OpenedFrame, ReplyKey
-from balon_client.records import StreamRecord
 from balon_client.wire import Fields, load_json
 
 NONCE_NUMBER: Final = 0
@@ -225,7 +225,7 @@ def _parse_ending(plaintext: Plaintext) -> _Ending | None:
 async def open_stream(crypto: Crypto, conversation: Conversation, record: StreamRecord) -> StreamSecrets | None:
     """Opens a STREAM record, so that this tab can follow a reply that another asked for; None if it does not open."""
     key = conversation.keys.get(record.epoch)
-    if key is None or conversation.identity_of(record.sender_id) is None:
+    if key is None or not conversation.might_write_in(record.epoch, record.sender_id):
         return None
     context = stream_context(conversation.id, record.epoch, record.stream_id, record.sender_id)
     (opened,) = await crypto.open_each(key.root, Kind.STREAM, [(context, record.stream_env)])

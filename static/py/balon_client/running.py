@@ -34,7 +34,8 @@ class Running:
     """Set in the tab that asked."""
     prepared: PreparedRequest | None = None
     is_accepted: bool = False
-    is_sealed_again: bool = False
+    sealings: int = 0
+    """How often the prompt was sealed again."""
     subscriptions: int = 0
     saving: asyncio.Task[None] | None = None
 
@@ -81,7 +82,7 @@ class Running:
             "ref": str(self.stream_id),
             "conversation_id": str(self.conversation.id),
             "stream_id": str(self.stream_id),
-            "epoch": self.conversation.epoch,
+            "epoch": self.prepared.epoch,
             "request": encode_b64u(self.prepared.request),
             "stream_env": encode_b64u(self.prepared.stream_env),
         }

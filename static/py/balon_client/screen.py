@@ -6,19 +6,22 @@ from uuid import UUID
 from balon_client.conversations import Conversation
 from balon_client.messages import Message
 from balon_client.parts import Parts
-from balon_client.views import View, message_view
+from balon_client.people import People
+from balon_client.views import View, conversation_state, message_view
 
 
 class Screen:
     """Tells the page what it needs, and nothing twice."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, people: People) -> None:
         self._events = parts.events
-        self._own = (parts.account.user_id, parts.account.login)
+        self._own_id = parts.account.user_id
+        self._names = people.name_of
         self._open: UUID | None = None
         self._turn = 0
         self._given: dict[UUID, int] = {}
         self._reported: set[tuple[UUID, str]] = set()
+        self._told: View = {}
 
     # --- The open conversation ---
 
@@ -40,6 +43,7 @@ class Screen:
         """Opens a conversation. The page gets a snapshot: no text of a reply that waits may be told again."""
         self._events.drop_replies(conversation.id)
         self._open = conversation.id
+        self._told = conversation_state(conversation)
         self._given[conversation.id] = first_position
         self._reported |= {(conversation.id, code) for code in conversation.alarms}
 
@@ -69,12 +73,19 @@ class Screen:
 
     def view(self, message: Message) -> View:
         """A message as the page gets it."""
-        return message_view(message, self._own)
+        return message_view(message, self._own_id, self._names)
 
     def show(self, conversation: Conversation, view: View) -> None:
         """Tells the page of a message, if its conversation is on screen."""
         if self.is_open(conversation.id):
             self._events.publish("message", conversation_id=str(conversation.id), message=view)
+
+    def tell(self, conversation: Conversation) -> None:
+        """Tells the page what became of the open conversation, besides its messages."""
+        state = conversation_state(conversation)
+        if self.is_open(conversation.id) and state != self._told:
+            self._told = state
+            self._events.publish("conversation", conversation_id=str(conversation.id), **state)
 
     def report(self, conversation: Conversation) -> None:
         """Tells the page of alarms that it has not heard of."""
@@ -82,3 +93,4 @@ class Screen:
             if (conversation.id, code) not in self._reported:
                 self._reported.add((conversation.id, code))
                 self._events.publish_alarm(alarm.problem, conversation.id)
+        self.tell(conversation)

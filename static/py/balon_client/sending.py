@@ -5,13 +5,15 @@ from typing import Final
 from uuid import UUID
 
 from balon_client.alarms import AnswerError
+from balon_client.conversation_records import MessageRecord
 from balon_client.conversations import Conversation
 from balon_client.errors import ClientError, NetworkError, ProblemError
-from balon_client.history import LARGE_PAGE, History
+from balon_client.history import History
+from balon_client.library import Library
 from balon_client.messages import Draft, Message, seal_message
 from balon_client.parts import Parts
-from balon_client.problems import NotSentError, NotWritableError
-from balon_client.records import MessageRecord
+from balon_client.problems import NotSentError, NotWritableError, RosterBusyError
+from balon_client.roster_writing import RosterWriter
 
 _CONFLICTS: Final = 8
 _PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
@@ -20,7 +22,9 @@ _PAUSES_S: Final = (0.5, 1.0, 2.0, 4.0)
 class Sender:
     """Posts messages for one signed-in person."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, library: Library, rosters: RosterWriter) -> None:
+        self._library = library
+        self._rosters = rosters
         self._platform = parts.platform
         self._api = parts.api
         self._events = parts.events
@@ -31,8 +35,9 @@ class Sender:
     ) -> Message:
         """Seals a message behind the newest one and stores it, exactly once.
 
-        One tab of a browser posts to a conversation at a time; against other devices the server compares the number,
-        and after a conflict the same message is sealed again behind what came first (docs/protocol.md section 8).
+        One tab of a browser posts to a conversation at a time; against other devices the server compares number and
+        epoch, and after a conflict the same message is sealed again behind what came first, and under the new key
+        (docs/protocol.md section 8). Before that a new epoch begins where the present one must not be used any more.
 
         Args:
             conversation: Where to.
@@ -41,7 +46,7 @@ class Sender:
             mark: What must stand beside the message here.
 
         Raises:
-            NotWritableError: An alarm forbids it.
+            NotWritableError: An alarm or the own role forbids it.
             NotSentError: The server cannot be reached. It may have stored the message all the same.
             ProblemError: The server refuses.
         """
@@ -61,20 +66,33 @@ class Sender:
         for _ in range(_CONFLICTS):
             if stored := history.get(draft.message_id):
                 return stored
+            await self._renew_key(conversation)
             record = await self._seal(conversation, history, draft)
             position = await self._store(conversation.id, record)
-            if position is None:
-                await history.load_newer()
-                continue
-            return await self._place(conversation, history, replace(record, position=position), draft, mark)
+            if position is not None:
+                return await self._place(conversation, history, replace(record, position=position), draft, mark)
+            await self._learn(conversation, history)
         raise NotSentError
 
+    async def _renew_key(self, conversation: Conversation) -> None:
+        try:
+            await self._rosters.renew_key(conversation)
+        except (NetworkError, RosterBusyError):
+            raise NotSentError from None
+
+    async def _learn(self, conversation: Conversation, history: History) -> None:
+        """After a conflict: what came first, and under which key."""
+        try:
+            await self._library.fetch(conversation.id)
+            await history.load_newer()
+        except NetworkError:
+            raise NotSentError from None
+
     async def _seal(self, conversation: Conversation, history: History, draft: Draft) -> MessageRecord:
-        if not conversation.is_writable or not conversation.may_write(self._account.user_id):
-            raise NotWritableError
-        while (seq := history.chain.next_own_seq) is None and history.has_more:
-            await history.load_older(LARGE_PAGE)
-        if seq is None or not conversation.is_writable:
+        conversation.verify_writable()
+        seq = await history.next_own_seq()
+        conversation.verify_writable()
+        if seq is None:
             raise NotWritableError
         place = (seq, history.chain.head_hash)
         return await seal_message(self._platform.crypto, self._account, conversation, draft, place)

@@ -21,6 +21,7 @@ from balon_client.parts import Parts
 from balon_client.ports import PasswordBuffer, Platform
 from balon_client.problems import LockedError, SignedOutError
 from balon_client.reopening import probe_server, reopen_with_handles, reopen_with_password
+from balon_client.roster_api import RosterApi
 from balon_client.session_record import KeptSession, State, Times, session_view
 from balon_client.session_store import Found, SessionStore
 from balon_client.signed_in import SignedIn
@@ -153,7 +154,7 @@ class Session:
     def _begin(self, opened: OpenedAccount, times: Times) -> None:
         account = opened.account
         ended = partial(self._end_soon, account.session_id)
-        api = Api(self._platform.http, session_id=account.session_id, on_session_ended=ended)
+        api = RosterApi(self._platform.http, session_id=account.session_id, on_session_ended=ended)
         version = opened.records.keyring.version
         keyring = Keyring(self._platform, api, account, version=version, content=opened.keyring)
         parts = Parts(self._platform, api, self._events.branch(), account, keyring)

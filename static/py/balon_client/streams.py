@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from balon_client.conversation_records import StreamRecord
 from balon_client.conversations import Conversation
 from balon_client.errors import ClientError, NetworkError, ProblemError
 from balon_client.history import History
 from balon_client.inference import Gateway, Model
-from balon_client.messages import Message, reply_mark
+from balon_client.messages import Message, newest_question, reply_mark
 from balon_client.parts import Parts
 from balon_client.problems import NotSentError, reply_failure
 from balon_client.prompts import PromptMessage
-from balon_client.records import StreamRecord
 from balon_client.replies import Reply, ReplyState, StreamSecrets, open_stream
 from balon_client.running import Question, Running
 from balon_client.sending import Sender
@@ -22,10 +22,15 @@ from balon_client.views import View, reply_view
 
 _LET_OTHERS_SAVE_S: Final = 3.0
 """How long a tab that only follows leaves the saving to the one that asked."""
+_APART_S: Final = 0.5
+_MOST_PLACES: Final = 20
 _MOST_SUBSCRIPTIONS: Final = 5
 _PASSING: Final = frozenset({429, 500, 502, 503, 504})
 """What the web tier answers while it is overloaded or restarts: the reply is kept and saved later."""
 _GONE: Final = frozenset({"gone", "expired"})
+_EPOCH_OVER: Final = "epoch-conflict"
+_SEALINGS: Final = {"unknown-key": 1, _EPOCH_OVER: 3}
+"""After which refusals a prompt is sealed again, and how often in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,8 @@ class Desk:
     """The messages of a conversation, the newest page loaded."""
     catch_up: Callable[[Conversation], Awaitable[History]]
     """Loads what is new in a conversation, and shows it."""
+    renew: Callable[[Conversation], Awaitable[None]]
+    """Fetches a conversation whose epoch is over, and sees that it has a key to seal under."""
     show: Callable[[Conversation, View], None]
     """Tells the page of a message of the open conversation."""
     is_open: Callable[[UUID], bool]
@@ -90,7 +97,6 @@ class Streams:
 
     async def follow(self, conversation: Conversation, records: Sequence[StreamRecord], history: History) -> None:
         """Follows replies that were asked elsewhere or before a reload; those that are saved are passed over."""
-        question = next((m for m in reversed(history.messages) if m.payload and m.payload.role == "user"), None)
         for record in records:
             if record.stream_id in self._running or record.stream_id in history:
                 continue
@@ -99,6 +105,7 @@ class Streams:
                 continue
             reply = Reply(conversation.id, record.stream_id, record.sender_id, record.created_ms)
             reply.begin(secrets)
+            question = newest_question(history.messages, record.sender_id) or newest_question(history.messages)
             model = question.payload.model if question and question.payload else None
             running = Running(conversation, reply, question.id if question else None, model, is_accepted=True)
             self._add(running)
@@ -139,13 +146,14 @@ class Streams:
             running.is_accepted = True
 
     async def refused(self, stream_id: UUID, code: str) -> None:
-        """The request was not taken. A key that is unknown by now is fetched anew, once, if no frame has come."""
+        """The request was not taken. Sealed again is only what no frame has come of: under a newer key, few times."""
         running = self._running.get(stream_id)
         if running is None or not running.is_streaming:
             return
-        if code == "unknown-key" and running.question and not running.is_sealed_again and not running.reply.has_begun:
-            running.is_sealed_again = True
-            await self._ask_again(running)
+        is_fresh = running.question is not None and not running.reply.has_begun
+        if is_fresh and running.sealings < _SEALINGS.get(code, 0):
+            running.sealings += 1
+            await self._ask_again(running, code)
         elif code == "replayed":
             running.is_accepted = True
             await self._subscribe_again(running)
@@ -154,9 +162,12 @@ class Streams:
         else:
             self._fail(running, code)
 
-    async def _ask_again(self, running: Running) -> None:
+    async def _ask_again(self, running: Running, code: str) -> None:
         try:
-            await self._gateway.key(fresh=True)
+            if code == _EPOCH_OVER:
+                await self._desk.renew(running.conversation)
+            else:
+                await self._gateway.key(fresh=True)
             await self._seal(running)
         except ClientError as error:
             self._remove(running, error)
@@ -235,11 +246,16 @@ class Streams:
             running.saving = asyncio.ensure_future(self._save(running))
 
     async def _save(self, running: Running) -> None:
-        """Saves a reply that ended. The tab that asked does it at once; others wait and look whether it is done."""
+        """Saves a reply that ended. The tab that asked does it at once; others wait and look whether it is done.
+
+        Readers only wait for it.
+        """
         if running.prepared is None:
-            await self._parts.platform.clock.sleep(_LET_OTHERS_SAVE_S)
+            await self._parts.platform.clock.sleep(self._patience_s(running.conversation))
         if running.reply.state is ReplyState.CUT and running.reply.sender_id != self._account.user_id:
             self._remove(running, reply_failure("interrupted"))
+            return
+        if not running.conversation.may_write:
             return
         try:
             message = await self._post(running)
@@ -255,6 +271,12 @@ class Streams:
             return
         self._remove(running)
         await self._desk.saved(running.conversation, message)
+
+    def _patience_s(self, conversation: Conversation) -> float:
+        """Not all who may save do it in the same moment."""
+        writers = sorted(conversation.writers, key=lambda user_id: user_id.int)
+        place = writers.index(self._account.user_id) if self._account.user_id in writers else 0
+        return _LET_OTHERS_SAVE_S + min(place, _MOST_PLACES) * _APART_S
 
     def save_again(self) -> None:
         """Tries again to save what could not be saved."""

@@ -163,15 +163,21 @@ class Sync:
             await streams.ended(fields.uuid("stream_id"), number, fields.text("reason"))
         elif kind == "notice":
             self._notice(fields)
+        elif kind == "presence":
+            self.chat.others.hear(fields.uuid("conversation_id"), fields.uuid("user_id"), fields.text("state"))
         elif kind == "session-ended":
             self._on_ended("ended")
 
     def _notice(self, fields: Fields) -> None:
         what = fields.text("what")
         if what == "keyring":
-            self._background.spawn(self._parts.keyring.refresh())
+            self._background.spawn(self._refresh_keyring())
         elif fields.has("conversation_id"):
             self._background.spawn(self._look(what, fields.uuid("conversation_id")))
+
+    async def _refresh_keyring(self) -> None:
+        await self._parts.keyring.refresh()
+        await self.chat.library.rejudge()
 
     async def _look(self, what: str, conversation_id: UUID) -> None:
         """Something changed: fetch it. A notice is a hint and says nothing that is believed."""
@@ -216,6 +222,7 @@ class Sync:
         # The keyring first: where another tab is giving the account new keys, this waits until that is over.
         await self._parts.keyring.refresh()
         await self.chat.library.refresh()
+        await self.chat.library.rejudge()
         await self._parts.keyring.save()
         for conversation in self.chat.open_conversations:
             if not conversation.alarms:

@@ -3,6 +3,7 @@
 from typing import Final
 from uuid import UUID
 
+from balon_client import mentions
 from balon_client.arguments import check_text, parse_id
 from balon_client.chain import FIRST_POSITION
 from balon_client.chat_parts import ChatParts
@@ -10,9 +11,10 @@ from balon_client.conversations import Conversation
 from balon_client.errors import ClientError
 from balon_client.history import LARGE_PAGE, History
 from balon_client.inference import Model
-from balon_client.messages import Draft, Message
+from balon_client.keyring_model import note_read
+from balon_client.messages import Draft, Message, newest_question
 from balon_client.payloads import Payload
-from balon_client.problems import NotSentError, NotWritableError, ReplyRunningError, TextRefusedError, TooLongError
+from balon_client.problems import InvitedError, ReplyRunningError, TextRefusedError, TooLongError
 from balon_client.prompts import build_prompt, fits_more, prompt_budget
 
 _MOST_PROMPT_PAGES: Final = 5
@@ -30,30 +32,37 @@ class Writer:
         self._unsent: dict[UUID, Draft] = {}
         self._unsent_new: tuple[Conversation, str] | None = None
 
-    async def send(self, raw_id: object, text: object, model_id: object) -> dict[str, str]:
-        """Saves a message and puts its prompt on the way to the gateway.
+    async def send(self, raw_id: object, text: object, model_id: object) -> dict[str, str | None]:
+        """Saves a message and, if it is for the model, puts its prompt on the way to the gateway.
 
         The gateway is verified first: after an alarm about it not even the message is stored (A51).
         """
         checked = check_text(text)
-        model = await self._model(model_id)
-        if len(checked) > prompt_budget(model.context_tokens):
+        self._parts.keyring.verify_current()
+        known = None if raw_id is None else await self._writable(parse_id(raw_id))
+        is_for_model = known is None or mentions.is_for_model(known.meta, checked)
+        if known is not None and is_for_model:
+            self._verify_silent(known)
+        model = await self._model(model_id) if is_for_model else None
+        if model is not None and len(checked) > prompt_budget(model.context_tokens):
             raise TooLongError
-        conversation = await self._target(raw_id, checked)
+        conversation = known or await self._new_conversation(checked)
         history = await self._histories.of(conversation)
         message = await self._post(conversation, history, checked, model)
-        reply_id = await self._ask(conversation, history, message, model)
-        return {"conversation_id": str(conversation.id), "message_id": str(message.id), "reply_id": str(reply_id)}
+        reply_id = None if model is None else str(await self._ask(conversation, history, message, model))
+        return {"conversation_id": str(conversation.id), "message_id": str(message.id), "reply_id": reply_id}
 
     async def ask_again(self, raw_id: object, model_id: object) -> dict[str, str]:
-        """Asks for a new reply to the newest message of a person."""
+        """Asks for a new reply to the newest message that a person sealed for the model."""
+        self._parts.keyring.verify_current()
         model = await self._model(model_id)
         conversation = await self._writable(parse_id(raw_id))
+        self._verify_silent(conversation)
         history = await self._histories.of(conversation)
-        question = _newest_question(history)
+        question = newest_question(history.messages)
         while question is None and history.has_more:
             await history.load_older(LARGE_PAGE)
-            question = _newest_question(history)
+            question = newest_question(history.messages)
         if question is None:
             raise TextRefusedError
         return {"reply_id": str(await self._ask(conversation, history, question, model))}
@@ -73,8 +82,7 @@ class Writer:
     # --- Where to, and with which model ---
 
     async def _model(self, model_id: object) -> Model:
-        """The model that was asked for, or the person's own choice; nothing is sent with a keyring of doubt (A14)."""
-        self._parts.keyring.verify_current()
+        """The model that was asked for, or the person's own choice."""
         key = await self._chat.gateway.key()
         if model_id is None and key.models:
             offered = {model.id for model in key.models}
@@ -82,17 +90,15 @@ class Writer:
             return key.find_model(chosen if chosen in offered else key.models[0].id)
         return key.find_model(model_id)
 
-    async def _target(self, raw_id: object, text: str) -> Conversation:
-        return await self._new_conversation(text) if raw_id is None else await self._writable(parse_id(raw_id))
-
     async def _writable(self, conversation_id: UUID) -> Conversation:
         conversation = self._chat.library.get(conversation_id) or await self._chat.verified(conversation_id)
-        self._check_writable(conversation)
+        if conversation.is_invitation:
+            raise InvitedError
+        conversation.verify_writable()
         return conversation
 
-    def _check_writable(self, conversation: Conversation) -> None:
-        if not conversation.is_writable or not conversation.may_write(self._parts.account.user_id):
-            raise NotWritableError
+    def _verify_silent(self, conversation: Conversation) -> None:
+        """One reply at a time: the next question waits for it. What people write to each other does not."""
         if any(running.is_streaming for running in self._streams.running_in(conversation.id)):
             raise ReplyRunningError
 
@@ -110,28 +116,27 @@ class Writer:
 
     # --- The message ---
 
-    async def _post(self, conversation: Conversation, history: History, text: str, model: Model) -> Message:
-        """Posts a person's message. One that may or may not have been stored keeps its id when it is sent again."""
+    async def _post(self, conversation: Conversation, history: History, text: str, model: Model | None) -> Message:
+        """Posts a person's message. Until it is known to be stored, the same text sent again keeps its id."""
         draft = self._unsent.get(conversation.id)
-        if draft is None or draft.payload.text != text:
+        if draft is None or draft.payload.text != text or (draft.payload.model is None) != (model is None):
             draft = self._draft(history, text, model)
         self._unsent[conversation.id] = draft
         try:
             message = await self._chat.sender.post(conversation, history, draft)
-        except ClientError as error:
-            if not isinstance(error, NotSentError):
-                self._unsent.pop(conversation.id, None)
+        except ClientError:
             self._screen.report(conversation)
             raise
         self._unsent.pop(conversation.id, None)
         self._unsent_new = None
         self._screen.show(conversation, self._screen.view(message))
         self._chat.library.touch(conversation, message.created_ms)
+        self._parts.keyring.change(note_read(conversation.id, message.position))
         return message
 
-    def _draft(self, history: History, text: str, model: Model) -> Draft:
+    def _draft(self, history: History, text: str, model: Model | None) -> Draft:
         newest = history.messages[-1].id if history.messages else None
-        payload = Payload(role="user", text=text, parent=newest, model=model.id)
+        payload = Payload(role="user", text=text, parent=newest, model=model.id if model else None)
         return Draft(self._parts.platform.random.uuid7(), self._parts.now_ms(), payload)
 
     # --- The prompt ---
@@ -143,13 +148,10 @@ class Writer:
                 break
             await history.load_older(LARGE_PAGE)
         self._screen.report(conversation)
-        self._check_writable(conversation)
+        conversation.verify_writable()
+        await self._chat.rosters.renew_key(conversation)
         asked = [each for each in history.messages if each.position <= message.position]
-        prompt = build_prompt(asked, budget, self._parts.account.user_id)
+        prompt = build_prompt(asked, budget, self._parts.account.user_id, self._chat.people.name_of)
         reply_id = await self._streams.ask(conversation, model, prompt, message.id)
         self._chat.library.publish()
         return reply_id
-
-
-def _newest_question(history: History) -> Message | None:
-    return next((m for m in reversed(history.messages) if m.payload and m.payload.role == "user"), None)
