@@ -1,6 +1,6 @@
-"""Does time tell whether an account exists (docs/threats.md A4)? Prelogin and login, known against unknown names.
+"""Does time tell whether an account exists (docs/threats.md A4)? Sign-in and recovery, known against unknown.
 
-Known and unknown take turns, so that whatever else the machine does falls on both alike. Each login carries a proof of
+Known and unknown names and kits take turns, so that whatever else the machine does falls on both alike. Each proof has
 the right form and the wrong key, so both are refused. What counts is how far the medians lie apart in relation to the
 spread of single requests: someone who measures once learns nothing below a fraction of it.
 """
@@ -8,7 +8,9 @@ spread of single requests: someone who measures once learns nothing below a frac
 import json
 import statistics
 import time
+import uuid
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -16,42 +18,42 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from balon.protocol.statements import AuthAction
 from scripts.bench.rows import Row
 from scripts.bench.stack import Caller, running_installation
+from tests.keys import Keys
 
 ROUNDS = 300
 WARM_UP = 20
 APART = 0.25
 """How far the medians may lie apart, in widths of the middle half of the requests."""
 
-Attempt = Callable[[str], float]
+Attempt = Callable[[Caller, Keys], float]
 
 
 def measure() -> list[Row]:
-    """Times both steps of sign-in for a name that exists and for as many that do not."""
+    """Times the steps of sign-in and recovery for a name and a kit that exist, and for as many that do not."""
     with running_installation() as installation:
         caller = Caller(installation)
         caller.sign_up()
-        caller.keys.login_key = Ed25519PrivateKey.generate()
-        rows = [
-            *compare("prelogin", lambda login: _time_prelogin(caller, login), caller.keys.login),
-            *compare("login", lambda login: _time_login(caller, login), caller.keys.login),
-        ]
+        wrong = Ed25519PrivateKey.generate()
+        keys = replace(caller.keys, login_key=wrong, recovery_key=wrong)
+        rows = [row for step, attempt in STEPS.items() for row in compare(step, caller, keys, attempt=attempt)]
         caller.close()
     return rows
 
 
-def compare(step: str, attempt: Attempt, known_login: str) -> list[Row]:
-    """Lets known and unknown names take turns."""
+def compare(step: str, caller: Caller, keys: Keys, *, attempt: Attempt) -> list[Row]:
+    """Lets the known name and kit and unknown ones take turns."""
     known: list[float] = []
     unknown: list[float] = []
     for number in range(ROUNDS + WARM_UP):
-        pair = [(known, known_login), (unknown, f"nobody-{number}@example.org")]
-        for times, login in pair if number % 2 else reversed(pair):
-            times.append(attempt(login))
+        stranger = replace(keys, login=f"nobody-{number}@example.org", recovery_id=uuid.uuid4())
+        pair = [(known, keys), (unknown, stranger)]
+        for times, person in pair if number % 2 else reversed(pair):
+            times.append(attempt(caller, person))
     del known[:WARM_UP], unknown[:WARM_UP]
     spread = max(_middle_half(known), _middle_half(unknown))
     apart = abs(statistics.median(known) - statistics.median(unknown))
     return [
-        Row.against(f"{step}, known against unknown name, median", _median(known), "ms", _median(unknown)),
+        Row.against(f"{step}, known against unknown, median", _median(known), "ms", _median(unknown)),
         Row.against(f"{step}: spread (middle half)", _middle_half(known), "ms", _middle_half(unknown)),
         Row.against(f"{step}: medians apart, against spread", apart, "ms", spread, APART),
     ]
@@ -66,14 +68,38 @@ def _middle_half(times: list[float]) -> float:
     return upper - lower
 
 
-def _time_prelogin(caller: Caller, login: str) -> float:
-    return _timed(lambda: caller.prelogin(login), 200)
+def _time_prelogin(caller: Caller, keys: Keys) -> float:
+    return _timed(lambda: caller.prelogin(keys.login), 200)
 
 
-def _time_login(caller: Caller, login: str) -> float:
-    challenge = caller.prelogin(login).raise_for_status().json()
-    proof = caller.keys.prove(challenge, AuthAction.LOGIN, login=login)
+def _time_login(caller: Caller, keys: Keys) -> float:
+    challenge = caller.prelogin(keys.login).raise_for_status().json()
+    proof = keys.prove(challenge, AuthAction.LOGIN)
     return _timed(lambda: caller.post("accounts/login", proof), 401)
+
+
+def _begin_recovery(caller: Caller, keys: Keys) -> httpx.Response:
+    return caller.post("accounts/recovery/prelogin", {"recovery_id": str(keys.recovery_id)})
+
+
+def _time_recovery_prelogin(caller: Caller, keys: Keys) -> float:
+    return _timed(lambda: _begin_recovery(caller, keys), 200)
+
+
+def _time_recovery(caller: Caller, keys: Keys) -> float:
+    challenge = _begin_recovery(caller, keys).raise_for_status().json()
+    claim = keys.claim_body()
+    proof = keys.prove_kit(challenge, json.dumps(claim).encode())
+    header = {"Balon-Proof": ".".join(proof.values())}
+    return _timed(lambda: caller.post("accounts/recovery/open", claim, **header), 401)
+
+
+STEPS: dict[str, Attempt] = {
+    "prelogin": _time_prelogin,
+    "login": _time_login,
+    "recovery, prelogin": _time_recovery_prelogin,
+    "recovery, proof": _time_recovery,
+}
 
 
 def _timed(request: Callable[[], httpx.Response], expected: int) -> float:
