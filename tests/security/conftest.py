@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext
 from tests.browser.person import Person
 from tests.security.evidence import Evidence
 from tests.stack.fixtures import (
+    PATIENCE_MS,
     Watch,
     browser,
     installation,
@@ -49,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def profile(browser: Browser, whole_installation: tuple[Installation, Wiretap]) -> Iterator[BrowserContext]:
     """A browser profile for all tests of a module."""
     context = browser.new_context(base_url=whole_installation[1].origin, viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 

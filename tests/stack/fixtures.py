@@ -10,7 +10,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, WebError, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    WebError,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser.person import Person
 from tests.fakes.openai_server import MODEL, FakeOpenAIServer, Script, run_in_thread
@@ -26,12 +35,15 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE_MS = 20_000
+"""How long a test waits for what must come: a worker starts in seconds, and on a busy machine in several."""
 LOOPBACK = {"localhost", "127.0.0.1", "::1", ""}
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, headless."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
         yield chromium
@@ -148,7 +160,7 @@ def open_profile(browser: Browser, wiretap: Wiretap, watch: Watch) -> Iterator[C
         def open_one() -> BrowserContext:
             context = browser.new_context(base_url=wiretap.origin, viewport={"width": 1280, "height": 800})
             stack.callback(context.close)
-            context.set_default_timeout(20_000)
+            context.set_default_timeout(PATIENCE_MS)
             watch.follow(context)
             return context
 
