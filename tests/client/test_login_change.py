@@ -4,8 +4,7 @@ import pytest
 
 from balon.protocol.encoding import decode_b64u
 from balon.protocol.statements import Bundle
-from balon_client.errors import ClientError
-from tests.client.changing import Break, changing_server, signs_in_elsewhere
+from tests.client.changing import changing_server, signs_in_elsewhere
 from tests.client.conftest import ALICE, BOB
 from tests.client.lies import changed, flip
 from tests.client.tab import password, refused
@@ -91,21 +90,3 @@ async def test_an_answer_that_is_not_what_was_sent_is_an_alarm(alice, server, li
     server.lie("POST", PATH, lie)
     assert await refused(alice.change_login(NEW, password())) == "account-keys-refused"
     assert server.derived == [PATH]
-
-
-@pytest.mark.parametrize("step", [(1, False), (1, True), (2, False), (2, True)])
-async def test_killed_at_any_step_it_ends_as_before_or_as_after(alice, server, elsewhere, step):
-    at, acted = step
-    server.break_at = Break(at, acted, for_good=True)
-    with pytest.raises(ClientError) as caught:
-        await alice.change_login(NEW, password())
-    assert caught.value.problem_code == ("not-changed" if at == 1 else "outcome-unknown")
-    server.break_at = None
-    stands, gone = (NEW, ALICE) if (at, acted) == (2, True) else (ALICE, NEW)
-    assert not isinstance(await elsewhere(stands, password()), str)
-    assert await elsewhere(gone, password()) == "sign-in-refused"
-
-
-async def test_a_lost_answer_is_asked_for(alice, server):
-    server.break_at = Break(2, acted=True, for_good=False)
-    assert (await alice.change_login(NEW, password()))["login"] == NEW

@@ -5,11 +5,11 @@ import contextlib
 import pytest
 
 from balon_client.errors import ClientError
-from tests.client.changing import Break, changing_server, signs_in_elsewhere
+from tests.client.changing import changing_server, signs_in_elsewhere
 from tests.client.conftest import ALICE, BOB
 from tests.client.fake_server import problem
 from tests.client.lies import changed, flip
-from tests.client.tab import PASSWORD, password, refused
+from tests.client.tab import password, refused
 
 NEW = "a whole new password, quite long"
 PATH = "/api/v1/accounts/password"
@@ -183,34 +183,6 @@ async def test_after_a_lie_in_prelogin_no_proof_is_sent(alice, server, lie, code
     server.lie("POST", "/api/v1/accounts/prelogin", lie)
     assert await refused(alice.change_password(password(), password(NEW))) == code
     assert server.derived == []
-
-
-STEPS = [(at, acted, for_good) for at in (1, 2) for acted in (False, True) for for_good in (False, True)]
-
-
-@pytest.mark.parametrize("step", STEPS)
-async def test_killed_at_any_step_it_ends_as_before_or_as_after(alice, server, elsewhere, step):
-    at, acted, for_good = step
-    sent = await alice.say("kept")
-    server.break_at = Break(at, acted, for_good)
-    try:
-        code = (await alice.change_password(password(), password(NEW)))["state"]
-    except ClientError as error:
-        code = error.problem_code
-    server.break_at = None
-    is_done = (at, acted) == (2, True)
-    assert code == ("outcome-unknown" if at == 2 and for_good else "signed-in" if is_done else "not-changed")
-    stands, gone = (NEW, PASSWORD) if is_done else (PASSWORD, NEW)
-    assert await elsewhere(ALICE, password(gone)) == "sign-in-refused"
-    keyring = await elsewhere(ALICE, password(stands))
-    assert str(next(iter(keyring.conversations))) == sent["conversation_id"]
-
-
-async def test_a_change_that_was_lost_can_be_repeated(alice, server):
-    server.break_at = Break(2, acted=False, for_good=False)
-    assert await refused(alice.change_password(password(), password(NEW))) == "not-changed"
-    assert (await alice.change_password(password(), password(NEW)))["state"] == "signed-in"
-    assert server.account_of(ALICE)["account_version"] == 2
 
 
 async def test_a_tab_that_was_locked_meanwhile_stays_without_keys(alice, server):

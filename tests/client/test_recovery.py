@@ -5,13 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from balon_client.errors import ClientError
 from balon_client.keyring_model import Contact
 from balon_client.kits import read_kit
-from tests.client.changing import Break, changing_server, signs_in_elsewhere
+from tests.client.changing import changing_server, signs_in_elsewhere
 from tests.client.conftest import ALICE, BOB
 from tests.client.lies import changed, flip
-from tests.client.tab import PASSWORD, password, refused
+from tests.client.tab import password, refused
 
 NEW = "a whole new password, quite long"
 CAROL = "carol@example.org"
@@ -256,29 +255,6 @@ async def test_an_answer_that_is_not_what_was_sent_is_an_alarm(stranger, server,
     server.lie("POST", RECOVERY, lie)
     assert await refused(stranger.recover(kit["text"], password(NEW))) == "account-keys-refused"
     assert stranger.keys is None
-
-
-# --- Broken off ---
-
-STEPS = [(at, acted, False) for at in (1, 2, 3, 4) for acted in (False, True)] + [(4, False, True), (4, True, True)]
-
-
-@pytest.mark.parametrize("step", STEPS)
-async def test_killed_at_any_step_it_ends_as_before_or_as_after(stranger, server, kit, elsewhere, step):
-    at, acted, for_good = step
-    server.break_at = Break(at, acted, for_good)
-    try:
-        code = (await stranger.recover(kit["text"], password(NEW)))["session"]["state"]
-    except ClientError as error:
-        code = error.problem_code
-    server.break_at = None
-    is_done = (at, acted) == (4, True)
-    assert code == ("outcome-unknown" if at == 4 and for_good else "signed-in" if is_done else "not-changed")
-    stands, gone = (NEW, PASSWORD) if is_done else (PASSWORD, NEW)
-    assert not isinstance(await elsewhere(ALICE, password(stands)), str)
-    assert await elsewhere(ALICE, password(gone)) == "sign-in-refused"
-    if not is_done:
-        assert (await stranger.recover(kit["text"], password(NEW)))["session"]["state"] == "signed-in"
 
 
 # --- The check ---

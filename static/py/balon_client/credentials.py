@@ -18,7 +18,7 @@ from balon_client.errors import ClientError, DecryptionError, NetworkError, Prob
 from balon_client.keyring import open_keyring
 from balon_client.opening import OpenedAccount, Terms, mek_context_of
 from balon_client.ports import PasswordBuffer, PasswordKey, PasswordKeys, Platform, encode_json
-from balon_client.problems import AccountChangedError, LoginTakenError, WrongPasswordError
+from balon_client.problems import AccountChangedError, LoginTakenError, SignedOutError, WrongPasswordError
 from balon_client.proofs import Challenge, Claim, sign_proof
 from balon_client.records import AccountRecords, Active, Signed
 
@@ -186,9 +186,8 @@ class Credentials:
         proof = await sign_proof(self._platform, old.login_key, Claim(change.action, terms), challenge, body)
         try:
             return await api.change(_PATHS[change.action], body, proof)
-        except (NetworkError, ProblemError, ResponseError) as error:
-            verify_lost(error)
-            return await log_in_as_changed(self._accounts, change.terms, change.keys)
+        except (NetworkError, ProblemError, ResponseError, SignedOutError) as error:
+            return await find_outcome(self._accounts, change.terms, change.keys, error)
 
     async def _challenge(self, terms: Terms) -> Challenge:
         try:
@@ -233,8 +232,11 @@ def verify_lost(error: ClientError) -> None:
     Raises:
         AccountChangedError: The account is not as this client saw it.
         LoginTakenError: Someone has the login name.
+        SignedOutError: The session is over.
         ProblemError: Any other refusal.
     """
+    if isinstance(error, SignedOutError):
+        raise error
     if not isinstance(error, ProblemError) or is_lost(error):
         return
     if error.problem_code in {"version-conflict", "proof-refused"}:
@@ -242,6 +244,24 @@ def verify_lost(error: ClientError) -> None:
     if error.problem_code == LoginTakenError.code:
         raise LoginTakenError(None, "Your login name is as it was. Choose another one.") from None
     raise error
+
+
+async def find_outcome(accounts: Accounts, terms: Terms, keys: PasswordKeys, error: ClientError) -> Active:
+    """Finds out what became of a change whose answer was lost, or a refusal.
+
+    A network may send a request twice: the first one is done, and what comes back is the refusal of the second.
+
+    Raises:
+        NotChangedError: The request was lost; nothing was changed.
+        OutcomeUnknownError: The answer was lost, and the server cannot be asked.
+        AlarmError: The server lies.
+        ClientError: It was refused; as `verify_lost`.
+    """
+    try:
+        return await log_in_as_changed(accounts, terms, keys)
+    except (NotChangedError, OutcomeUnknownError):
+        verify_lost(error)
+        raise
 
 
 async def log_in_as_changed(accounts: Accounts, terms: Terms, keys: PasswordKeys) -> Active:

@@ -24,7 +24,7 @@ from balon_client.accounts import (
     terms_of,
 )
 from balon_client.alarms import AccountKeysError
-from balon_client.credentials import NotChangedError, log_in_as_changed, verify_lost
+from balon_client.credentials import NotChangedError, find_outcome
 from balon_client.errors import ClientError, DecryptionError, KeyPairError, NetworkError, ProblemError, ResponseError
 from balon_client.keyring import open_keyring, seal_keyring
 from balon_client.keyring_model import KeyringContent
@@ -257,10 +257,13 @@ class Recovery:
         try:
             return await AccountApi(self._platform.http).recover(body, proof)
         except (NetworkError, ProblemError, ResponseError) as error:
-            if isinstance(error, ProblemError) and error.status == 401:
-                _refuse(error)
-            verify_lost(error)
-            return await log_in_as_changed(self._accounts, terms_of(renewed.terms), renewed.keys)
+            return await self._find_outcome(renewed, error)
+
+    async def _find_outcome(self, renewed: _Renewed, error: ClientError) -> Active:
+        try:
+            return await find_outcome(self._accounts, terms_of(renewed.terms), renewed.keys, error)
+        except ProblemError as refusal:
+            _refuse(refusal)
 
     def _adopt(self, found: _Found, renewed: _Renewed, active: Active) -> SignedUp:
         """Goes on with what the server says it keeps, if that is what it was sent."""
