@@ -85,12 +85,14 @@ def list_due_accounts() -> list[UUID]:
 def lock_due_account(user_id: UUID) -> User | None:
     """Locks an account whose deletion is due; None if it was cancelled. Within the caller's transaction.
 
-    A cancellation that comes at the same moment either is seen here or finds nothing more to cancel.
+    A cancellation that comes at the same moment either is seen here or finds nothing more to cancel. Rows that name the
+    account can still be stored (their foreign keys lock its key alone): whoever stores one may hold a lock that the
+    caller waits for.
     """
     due = DeletionRequest.objects.select_for_update().filter(pk=user_id, delete_after_ms__lte=now_ms())
     if due.first() is None:
         return None
-    return User.objects.select_for_update().filter(pk=user_id).first()
+    return User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
 
 
 def forget_challenges(user: User) -> None:

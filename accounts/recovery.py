@@ -146,11 +146,12 @@ def _subject_of(claim: KitClaim, user: User) -> Subject:
 
 
 def _renew(kit: Kit, renewal: Renewal) -> SignInSession:
+    # Whoever knew the old password may have asked for it (decision 7). First, as whoever deletes an account does.
+    cancel_deletion(kit.user.pk)
     user = raise_account_version(kit.user)
     replace_record(user, renewal.record, from_mek_ver=renewal.record.mek_ver - 1)
     reseal_account_keys(user_id=user.pk, keys=renewal.keys)
     replace_kit(user, kit.recovery_id, renewal.kit)
     end_all_sessions(user.pk)
     spend_pending_challenges(user)
-    cancel_deletion(user.pk)  # Whoever knew the old password may have asked for it (decision 7).
     return begin_session(user)

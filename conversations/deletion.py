@@ -4,6 +4,7 @@ What others hold with them stays readable to these others: sealed messages in a 
 under the random id of a user row from which everything else was removed.
 """
 
+import contextlib
 from uuid import UUID
 
 from django.contrib.admin.models import LogEntry
@@ -18,7 +19,10 @@ from conversations.models import Conversation, Stream
 from conversations.services import erase_conversation, notify_members
 from conversations.streams import drop_streams_on_commit
 from keystore.rosters import remove_member
-from keystore.selectors import conversation_ids_of, member_ids
+from keystore.selectors import conversation_ids_of, reader_ids
+from keystore.services import lock_bundle
+
+_ATTEMPTS = 10
 
 
 def delete_due_accounts() -> int:
@@ -33,16 +37,34 @@ def delete_due_accounts() -> int:
 def delete_account(user_id: UUID) -> bool:
     """Deletes one account: sessions, keys, conversations of its own, grants, streams and, on commit, their frames.
 
+    In conversations that others read, membership and grants go; the signed list of people keeps its entries, since
+    nobody is there to sign another. Locks are taken in the order of keystore/rosters.py.
+
     Returns:
-        Whether it was due still: the person may have cancelled at the last moment.
+        Whether it was deleted: the person may have cancelled at the last moment, or somebody keeps inviting them.
     """
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(_JoinedMeanwhileError):
+            return _delete_at_once(user_id)
+    return False
+
+
+class _JoinedMeanwhileError(Exception):
+    """The person came into another conversation before their bundle was locked: all is taken back, and begins anew."""
+
+
+def _delete_at_once(user_id: UUID) -> bool:
     with transaction.atomic():
+        conversations = _lock_conversations(user_id)
         user = lock_due_account(user_id)
         if user is None:
             return False
+        lock_bundle(user_id)
+        if set(conversation_ids_of(user_id)) - {conversation.pk for conversation in conversations}:
+            raise _JoinedMeanwhileError
         end_all_sessions(user_id)
         drop_streams_on_commit(Stream.objects.filter(sender_id=user_id))
-        for conversation in _lock_conversations(user_id):
+        for conversation in conversations:
             _leave(conversation, user_id)
         forget_challenges(user)
         _forget_operators_notes(user_id)
@@ -56,7 +78,7 @@ def _lock_conversations(user_id: UUID) -> list[Conversation]:
 
 
 def _leave(conversation: Conversation, user_id: UUID) -> None:
-    if member_ids(conversation.pk) == [user_id]:
+    if set(reader_ids(conversation.pk)) <= {user_id}:
         erase_conversation(conversation)
         return
     remove_member(conversation_id=conversation.pk, user_id=user_id)

@@ -67,6 +67,11 @@ def create_account_keys(*, user_id: UUID, login: str, keys: AccountKeys) -> None
     )
 
 
+def lock_bundle(user_id: UUID) -> None:
+    """Keeps others from putting a person on a roster until the caller's transaction ends."""
+    KeyBundle.objects.select_for_update(no_key=True).filter(pk=user_id).first()
+
+
 def verify_bundle(signed: Signed, *, user_id: UUID, login: str) -> statements.Bundle:
     """Verifies that a bundle states this user and login and is signed by the identity key inside it.
 

@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from balon.protocol import statements
 from balon.protocol.encoding import NIL_UUID, decode_b64u, encode_b64u
 from balon.protocol.envelope import Kind
 from balon.protocol.roster import MAX_MEMBERS, Member, Role, hash_members
-from conversations.models import Conversation, Meta
+from conversations.models import Conversation, Message, Meta
 from keystore.models import Grant, KeyBundle, Membership, PreviousKey, RosterEntry
 from tests.browsers import Browser, signed_up
 from tests.keys import Keys, another_spki, envelope, signed, uuid7
@@ -488,6 +490,30 @@ def test_no_more_people_than_fit(room: Room, alice: Browser, monkeypatch: pytest
     monkeypatch.setattr("balon.protocol.roster.MAX_MEMBERS", 1)
     assert MAX_MEMBERS == 200
     assert code(alice.post(f"{room.path}/roster", draft)) == (400, "room-full")
+
+
+def queries_of(request: Callable[[], Any]) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        assert request().status_code in {200, 201}
+    return len(queries)
+
+
+def test_takes_as_many_queries_for_many_people_as_for_few(pair: Room, alice: Browser):
+    requests = {
+        "rotate": lambda: pair.act("rotate", alice),
+        "invite": lambda: pair.act("invite", alice, signed_up(f"{uuid7()}@example.org"), role="reader", fresh=True),
+        "people": lambda: alice.get(f"{pair.path}/people"),
+        "record": lambda: alice.get(pair.path),
+        "list": lambda: alice.get("conversations"),
+        "message": lambda: alice.post(
+            f"{pair.path}/messages",
+            alice.keys.message(pair.id, 1 + Message.objects.count(), epoch=pair.state.epoch),
+        ),
+    }
+    few = {name: queries_of(request) for name, request in requests.items()}
+    for number in range(5):
+        pair.admit(alice, signed_up(f"guest{number}@example.org"))
+    assert {name: queries_of(request) for name, request in requests.items()} == few
 
 
 def test_charlie_gets_404_as_for_nothing(pair: Room, charlie: Browser):

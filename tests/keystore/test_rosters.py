@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import connections, transaction
 
-from balon.protocol import statements
+from balon.protocol import roster, statements
 from balon.protocol.encoding import NIL_UUID, decode_b64u
 from balon.protocol.roster import Role, hash_members
 from keystore import roster_states
@@ -112,6 +112,24 @@ def test_a_state_that_was_kept_from_a_transaction_that_failed_is_forgotten(room:
     assert get_roster(entry.conversation_id) == before
     append(room, "invite", alice, bob, role="reader")
     assert get_roster(entry.conversation_id).invited_roles == {bob.keys.user_id: Role.READER}
+
+
+def test_goes_on_from_the_state_that_was_kept(room: Room, alice: Browser, monkeypatch: pytest.MonkeyPatch):
+    for _ in range(5):
+        append(room, "rotate", alice)
+    get_roster(room.state.conversation_id)
+    applied, real = [], roster.apply_entry
+    monkeypatch.setattr(roster, "apply_entry", lambda *given: applied.append(given[1].seq) or real(*given))
+    append(room, "rotate", alice)  # Applied once to be judged here, and once by the room's own client.
+    get_roster(room.state.conversation_id)
+    assert applied == [6, 6, 6]
+
+
+def test_a_kept_state_of_another_roster_under_the_same_id_is_not_used(room: Room, alice: Browser):
+    append(room, "rotate", alice)
+    kept = get_roster(room.state.conversation_id)
+    roster_states._recent.keep(replace(kept, head=bytes(32), members={}))
+    assert get_roster(room.state.conversation_id) == kept
 
 
 def rekeyed(person: Browser, **changes: Any) -> Keys:

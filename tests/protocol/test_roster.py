@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balon.protocol.encoding import NIL_UUID, ZERO_HASH
-from balon.protocol.errors import RosterError
+from balon.protocol.encoding import NIL_UUID, ZERO_HASH, encode_context
+from balon.protocol.errors import (
+    ForbiddenEntryError,
+    LastOwnerError,
+    OutdatedEntryError,
+    RosterError,
+    RosterFullError,
+)
 from balon.protocol.roster import (
     Member,
     Role,
@@ -241,14 +247,46 @@ def test_refuses(group, name):
         apply_entry(group, entry, subject)
 
 
+REASONS = {
+    ForbiddenEntryError: (
+        "a member invites", "a reader rotates", "the invited rotates", "a member removes", "a stranger accepts",
+        "a member accepts again",
+    ),
+    OutdatedEntryError: ("a gap", "a fork"),
+    LastOwnerError: ("the last owner steps down", "the last owner leaves"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_tells_why_it_refuses(group, name):
+    entry, subject = REFUSED[name](group)
+    reason = next((reason for reason, names in REASONS.items() if name in names), RosterError)
+    with pytest.raises(reason) as refused:
+        apply_entry(group, entry, subject)
+    assert refused.type is reason
+
+
 def test_refuses_more_people_than_fit():
     people = [Member(UUID(int=number), bytes(32), number.to_bytes(32, "big"), Role.INVITED) for number in range(2, 202)]
     state = begin()
     for whom in people[:199]:
         state = apply_entry(state, invite(state, ALICE, whom, "reader"), whom)
     entry = invite(state, ALICE, people[199], "reader")
-    with pytest.raises(RosterError, match="200"):
+    with pytest.raises(RosterFullError, match="200"):
         apply_entry(state, entry, people[199])
+    with pytest.raises(RosterFullError):
+        complete_entry(state, entry, people[199])
+
+
+def test_members_are_hashed_in_the_order_of_their_ids():
+    """By the bytes of the id, whatever order they came in (docs/protocol.md section 7)."""
+    members = [ALICE, replace(BOB, user_id=UUID("ff000000-0000-4000-8000-000000000000")), CAROL]
+    encoded = b"".join(
+        encode_context("member", one.user_id, one.idk_pub, one.rsa_kid, str(one.role))
+        for one in sorted(members, key=lambda one: one.user_id.bytes)
+    )
+    for order in (members, members[::-1]):
+        assert hash_members({one.user_id: one for one in order}) == hashlib.sha256(encoded).digest()
 
 
 @given(
