@@ -7,9 +7,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from balon.protocol.encoding import decode_b64u, encode_b64u, parse_uuid
+from balon.protocol.errors import OutdatedEntryError
 from balon.protocol.statements import AuthAction, AuthTranscript
 from balon_client.errors import ClientError, NetworkError
 from tests.client.fake_gateway import FakeGateway
+from tests.client.fake_rooms import roster_of, subject_of
 from tests.client.fake_server import ORIGIN, FakeServer, problem
 from tests.client.tab import Profile
 
@@ -43,13 +45,13 @@ class ChangingServer(FakeServer):
     @property
     def changes(self) -> list[str]:
         """The requests that would have changed an account."""
-        wanted = "/api/v1/accounts/(password|login-name|kdf|recovery)"
+        wanted = "/api/v1/accounts/(password|login-name|kdf|recovery|keys)"
         return [sent.path for sent in self.asked("POST", wanted)]
 
     @property
     def derived(self) -> list[str]:
         """The requests that carry something derived from a password or a kit."""
-        wanted = "/api/v1/accounts/(login|password|login-name|kdf|recovery|recovery/open)"
+        wanted = "/api/v1/accounts/(login|password|login-name|kdf|keys|recovery|recovery/open)"
         return [sent.path for sent in self.asked("POST", wanted)]
 
     async def handle(self, jar, method, path, query, body, **headers):
@@ -74,6 +76,8 @@ class ChangingServer(FakeServer):
             return 200, self._recovery_open(ask)
         if ask.matches("POST", "accounts/recovery"):
             return 200, self._recover(ask)
+        if ask.matches("POST", "accounts/keys"):
+            return 200, self._rotate(ask)
         return super()._route(ask)
 
     def _active(self, session, *, with_records=False):
@@ -120,6 +124,45 @@ class ChangingServer(FakeServer):
                 self._end_session(cookie)
         kept = {key: value for key, value in self.state.challenges.items() if value[0] != account["login"]}
         self.state.challenges = kept
+
+    # --- Rotation ---
+
+    def _rotate(self, ask):
+        content, session = ask.content, ask.session
+        if session is None:
+            raise problem(401, "not-authenticated")
+        account = self._account_by_id(session["user_id"])
+        self._verify(account, AuthAction.ROTATE_KEYS, _parts(ask.proof), ask.body)
+        _require_next(account, content)
+        rooms = {each["id"]: each for each in self.state.conversations.values()}
+        mine = {id_ for id_, room in rooms.items() if account["user_id"] in self.members_of(room)}
+        if {part["conversation_id"] for part in content["conversations"]} != mine:
+            raise problem(400, "rotation-incomplete")
+        subject = subject_of(content)
+        changed = [
+            self._rekeyed(rooms[part["conversation_id"]], part, account, subject) for part in content["conversations"]
+        ]
+        self.state.conversations |= {room["id"]: room for room in changed}
+        self.spent[account["recovery"]["recovery_id"]] = account, account["recovery"]["rec_pub"]
+        account.update({field: content[field] for field in (*RENEWED, "bundle")})
+        account["account_version"] += 1
+        for room in changed:
+            self.notify("roster", room["id"], self.members_of(room) - {account["user_id"]})
+        return self._go_on(ask.jar, session, account)
+
+    def _rekeyed(self, room, part, account, subject):
+        own = [grant for grant in room["grants"] if grant["user_id"] == account["user_id"]]
+        given = sorted([*(grant["epoch"] for grant in part["grants"]), *part["lost"]])
+        if given != sorted(grant["epoch"] for grant in own):
+            raise problem(400, "rotation-incomplete")
+        after = room | {"roster": [*room["roster"], part["entry"] | {"subject": subject}]}
+        try:
+            state = roster_of(after)
+        except OutdatedEntryError:
+            raise problem(409, "roster-conflict") from None
+        assert state.needs_rotation
+        grants = [grant | {"user_id": account["user_id"]} for grant in part["grants"]]
+        return after | {"grants": [grant for grant in room["grants"] if grant not in own] + grants}
 
     # --- Recovery ---
 
@@ -172,14 +215,18 @@ class ChangingServer(FakeServer):
 
     def _recover(self, ask):
         content, account = ask.content, self._verify_kit(ask)
-        versions = (account["account_version"], account["mek_ver"] + 1, account["keyring"]["version"] + 1)
-        if versions != (content["account_version"], content["mek_ver"], content["keyring"]["version"]):
-            raise problem(409, "version-conflict")
+        _require_next(account, content)
         self.spent[account["recovery"]["recovery_id"]] = account, account["recovery"]["rec_pub"]
         account.update({field: content[field] for field in RENEWED})
         account["account_version"] += 1
         self._end_all(account)
         return self._begin(ask.jar, account)
+
+
+def _require_next(account, content):
+    versions = (account["account_version"], account["mek_ver"] + 1, account["keyring"]["version"] + 1)
+    if versions != (content["account_version"], content["mek_ver"], content["keyring"]["version"]):
+        raise problem(409, "version-conflict")
 
 
 def _parts(proof):

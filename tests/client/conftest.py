@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import functools
+import itertools
 import json
 from dataclasses import dataclass
 
@@ -47,6 +48,18 @@ def rsa_keys(rsa_key) -> dict:
     """An RSA key for each person: what one of them can open says nothing about the others."""
     others = {login: rsa.generate_private_key(65537, 4096) for login in (BOB, CHARLIE)}
     return {ALICE: rsa_key, **others}
+
+
+@pytest.fixture(scope="session")
+def next_rsa_keys():
+    return [rsa.generate_private_key(65537, 4096) for _ in range(2)]
+
+
+@pytest.fixture
+def rsa_keys_at_hand(monkeypatch, next_rsa_keys):
+    """Making an RSA key takes seconds: these are ready, another one each time."""
+    turns = itertools.cycle(next_rsa_keys)
+    monkeypatch.setattr(double_accounts.rsa, "generate_private_key", lambda *_: next(turns))
 
 
 @dataclass(frozen=True)

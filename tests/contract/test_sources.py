@@ -118,6 +118,12 @@ def test_what_goes_to_an_rsa_key_is_a_conversation_key_and_nothing_else():
     assert len(re.findall(r"\bwrapKey\b", everything)) == 0
 
 
+def test_own_keys_are_wrapped_anew_for_keys_of_a_verified_roster_alone():
+    """For oneself with new keys, and for whom one invites: both go by the roster that every member signs for (A7)."""
+    callers = {line.partition(":")[0].rpartition("/")[2] for line in lines_with(r"\.rewrap_each\(")}
+    assert callers <= {"rekeying.py", "roster_writing.py", "entries.py"}
+
+
 def test_key_id_and_commitment_are_compared_in_constant_time():
     opening = source(ADAPTERS / "envelope.mjs").partition("async function openOne")[2].partition("\n}\n")[0]
     compared = re.findall(r"!equalInConstantTime\((.*)\)\) throw refuseDecryption", opening)

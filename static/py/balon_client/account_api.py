@@ -9,6 +9,7 @@ from balon_client.records import Active, KeyringRecord, Signed
 from balon_client.wire import Fields
 
 _RECOVERY: Final = "/api/v1/accounts/recovery"
+_ROTATION_S: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ class AccountApi(Api):
             proof: The header of `sign_proof`.
         """
         answer = await self._request("POST", f"/api/v1/accounts/{path}", body, proof=proof)
+        return self._keep_token(Active.parse(answer, with_records=True))
+
+    async def rotate(self, body: bytes, proof: str) -> Active:
+        """Gives the account new keys everywhere. It may be a large body, and work for the server: this waits long."""
+        answer = await self._request("POST", "/api/v1/accounts/keys", body, proof=proof, timeout_s=_ROTATION_S)
         return self._keep_token(Active.parse(answer, with_records=True))
 
     async def recovery_prelogin(self, recovery_id: UUID) -> RecoveryPrelogin:

@@ -15,6 +15,7 @@ from balon_client.opening import OpenedAccount
 from balon_client.ports import PasswordBuffer, PasswordKey, Platform
 from balon_client.problems import AccountChangedError
 from balon_client.recovering import Recovery
+from balon_client.rotating import Rotation
 from balon_client.views import View
 
 
@@ -26,6 +27,7 @@ class AccountCalls:
         self._session = session
         self._credentials = Credentials(platform, session.accounts)
         self._recovery = Recovery(platform, session.accounts)
+        self._rotation = Rotation(platform, session)
         self._devices = Devices(session)
         self._leaving = Leaving(platform, session)
 
@@ -35,6 +37,7 @@ class AccountCalls:
         return {
             "change_password": self.change_password,
             "change_login": self.change_login,
+            "rotate_account_keys": self.rotate_account_keys,
             "check_kit": self.check_kit,
             "kit_reminder": self.kit_reminder,
             "put_off_kit_reminder": self.put_off_kit_reminder,
@@ -90,6 +93,10 @@ class AccountCalls:
             before = await self._before(password)
             after = await self._credentials.change_login(before, login, password)
             return await self._session.exchange(before.account, after)
+
+    async def rotate_account_keys(self, old: PasswordBuffer, new: PasswordBuffer, new_identity: object) -> View:
+        """Replaces password, master key, RSA pair and kit, in every conversation too. Zeroes both passwords."""
+        return await self._rotation.rotate(old, new, new_identity=new_identity is True)
 
     async def _before(self, *passwords: PasswordBuffer) -> OpenedAccount:
         try:

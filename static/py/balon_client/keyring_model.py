@@ -7,7 +7,7 @@ person said so (`pins`).
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
@@ -204,6 +204,22 @@ def _parse_settings(fields: Fields) -> Settings:
 
 def _parse_time(fields: Fields, name: str) -> int | None:
     return fields.integer(name) if fields.has(name) else None
+
+
+def renew_content(content: KeyringContent, marks: Mapping[UUID, Mark], *, former: PublicKey | None) -> KeyringContent:
+    """The keyring of an account whose keys are replaced: the same trust, and what the rotation itself adds.
+
+    Args:
+        content: As it is; it stays so.
+        marks: The roster entries that the rotation makes.
+        former: The identity key that the account had, where that is replaced too.
+    """
+    renewed = parse_keyring(Plaintext(content.serialize()))
+    if former is not None and former not in renewed.identities:
+        renewed.identities.append(former)
+    for conversation_id, mark in marks.items():
+        note_roster(conversation_id, mark)(renewed)
+    return renewed
 
 
 # --- Changes ---

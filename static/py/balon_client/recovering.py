@@ -108,6 +108,8 @@ class Recovery:
         kit = read_kit(text)
         credential, bundle = kit.credential, own.account.bundle
         keys = await self._derive(kit)
+        if credential.user_id == bundle.user_id and credential.idk_pub in own.keyring.identities:
+            raise KitUsedError
         if (credential.user_id, credential.idk_pub) != (bundle.user_id, bundle.idk_pub):
             raise KitOtherAccountError
         current = await self._current_records(own.account)
