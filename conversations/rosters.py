@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from accounts.throttles import Limit, count_attempt
 from balon.protocol.roster import RosterOp
 from conversations import selectors
 from conversations.errors import InvalidRequestError, VersionConflictError
@@ -17,6 +18,10 @@ from keystore.grants import GrantDraft, store_grants
 from keystore.notices import notify_on_commit
 from keystore.rosters import Step, append_entry, find_entry, store_previous_key
 from keystore.signatures import Signed
+
+LONG_ROSTER = 5000
+LONG_ROSTER_LIMIT = Limit(count=20, window_s=24 * 3600)
+_ALWAYS = frozenset({RosterOp.ACCEPT, RosterOp.DECLINE, RosterOp.LEAVE, RosterOp.REMOVE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ def change_roster(*, requester_id: UUID, conversation_id: UUID, draft: RosterDra
         ForbiddenEntryError: The requester's role does not allow this.
         LastOwnerError, RoomFullError: As their names say.
         InvalidStatementError, InvalidRequestError: Something does not stand, is missing, or is too much.
+        Throttled: The roster is very long, and was changed often today.
     """
     with transaction.atomic():
         conversation = selectors.lock_conversation(conversation_id)
@@ -60,9 +66,16 @@ def change_roster(*, requester_id: UUID, conversation_id: UUID, draft: RosterDra
             raise InvalidRequestError("Keys are replaced in all conversations at once, with the account's.")
         _store_grants(step, draft)
         _store_epoch(conversation, step, draft)
+        _limit_growth(step)
         _notify(step)
         _erase_if_unread(conversation)
     return True
+
+
+def _limit_growth(step: Step) -> None:
+    """Everyone on a roster verifies all of it, so a long one grows slowly, but for what anybody must be able to do."""
+    if step.entry.seq >= LONG_ROSTER and step.entry.op not in _ALWAYS:
+        count_attempt("long-roster", step.entry.conversation_id.bytes, LONG_ROSTER_LIMIT)
 
 
 def _store_grants(step: Step, draft: RosterDraft) -> None:

@@ -30,6 +30,8 @@ MESSAGE_COLUMNS = (
 )
 _ENVELOPE = MESSAGE_COLUMNS.index("envelope")
 MAX_PAGE_BYTES = 1 << 22
+MAX_LIST_ENTRIES = 5000
+"""Of all rosters of a page: with their grants some 6 MiB."""
 _CHUNK = 16
 
 
@@ -147,14 +149,28 @@ def find_conversation(*, requester_id: UUID, conversation_id: UUID) -> Conversat
 
 
 def list_conversations(*, requester_id: UUID, after: Activity | None, limit: int) -> ListPage:
-    """A page of the requester's conversations, newest activity first; seven queries whatever its length."""
+    """A page of the requester's conversations, newest activity first; eight queries whatever its length.
+
+    Long rosters make it shorter than `limit`, never empty.
+    """
     rows = Conversation.objects.filter(pk__in=keys.conversation_ids_of(requester_id))
     if after is not None:
         earlier = Q(updated_ms__lt=after.updated_ms)
         rows = rows.filter(earlier | Q(updated_ms=after.updated_ms, pk__lt=after.conversation_id))
     found = list(rows.order_by("-updated_ms", "-pk")[: limit + 1])
-    page = found[:limit]
-    return ListPage(views=_complete(page, requester_id), last=page[-1] if len(found) > limit else None)
+    page = _take_list(found[:limit])
+    return ListPage(views=_complete(page, requester_id), last=page[-1] if len(found) > len(page) else None)
+
+
+def _take_list(found: list[Conversation]) -> list[Conversation]:
+    """The first conversations, whose rosters have `MAX_LIST_ENTRIES` entries in all, but always one."""
+    lengths = keys.count_entries([conversation.pk for conversation in found])
+    room = MAX_LIST_ENTRIES
+    for index, conversation in enumerate(found):
+        room -= lengths.get(conversation.pk, 0)
+        if index and room < 0:
+            return found[:index]
+    return found
 
 
 def _complete(conversations: Sequence[Conversation], requester_id: UUID) -> list[ConversationView]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from balon.protocol import statements
 from balon.protocol.roster import Role, RosterOp
@@ -117,6 +117,12 @@ def list_rosters(conversation_ids: Iterable[UUID]) -> dict[UUID, list[RosterEntr
     for entry in RosterEntry.objects.filter(conversation_id__in=conversation_ids).order_by("conversation_id", "seq"):
         rosters[entry.conversation_id].append(entry)
     return rosters
+
+
+def count_entries(conversation_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """How long the rosters of authorised conversations are."""
+    rows = RosterEntry.objects.filter(conversation_id__in=conversation_ids)
+    return dict(rows.values_list("conversation_id").annotate(length=Count("pk")))
 
 
 def list_grants(*, user_id: UUID, conversation_ids: Iterable[UUID]) -> dict[UUID, list[Grant]]:

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from balon.protocol.encoding import encode_b64u
+from conversations import selectors
 from conversations.models import Conversation
 from tests.browsers import Browser
 from tests.people import admit
+from tests.rosters import Room
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +57,23 @@ def test_pages_follow_without_gap_or_repetition(alice: Browser):
     assert sorted(seen) == sorted(made)
 
 
+@pytest.mark.parametrize(("most", "sizes"), [(5, [2, 2, 1]), (4, [2, 2, 1]), (3, [1, 2, 2]), (1, [1, 1, 1, 1, 1])])
+def test_long_rosters_make_a_page_short(alice: Browser, bob: Browser, monkeypatch: Any, most: int, sizes: list[int]):
+    rooms = [Room(alice) for _ in range(5)]
+    rooms[4].act("invite", alice, bob, role="member")
+    rooms[4].act("rotate", alice)
+    for number, room in enumerate(rooms):
+        Conversation.objects.filter(pk=room.id).update(updated_ms=1000 + number)
+    monkeypatch.setattr(selectors, "MAX_LIST_ENTRIES", most)
+    seen, cursor, found = [], None, []
+    while not found or cursor is not None:
+        answer = alice.get("conversations", limit=2, **({"cursor": cursor} if cursor else {}))
+        found.append(len(ids(answer)))
+        seen += ids(answer)
+        cursor = answer.json()["next"]
+    assert (seen, found) == ([room.id for room in rooms[::-1]], sizes)
+
+
 def test_an_exact_page_has_no_next(alice: Browser):
     alice.create_conversation()
     assert alice.get("conversations", limit=1).json()["next"] is None
@@ -76,5 +95,5 @@ def test_takes_as_many_queries_for_fifty_as_for_one(alice: Browser, django_asser
     for _ in range(10):
         conversation_id = alice.create_conversation()
         alice.put(f"conversations/{conversation_id}/meta", alice.keys.meta(conversation_id, 1))
-    with django_assert_max_num_queries(9):  # Cookie and session, then seven for the list.
+    with django_assert_max_num_queries(10):  # Cookie and session, then eight for the list.
         assert len(ids(alice.get("conversations"))) == 10

@@ -13,6 +13,7 @@ from balon.protocol import statements
 from balon.protocol.encoding import NIL_UUID, decode_b64u, encode_b64u
 from balon.protocol.envelope import Kind
 from balon.protocol.roster import MAX_MEMBERS, Member, Role, hash_members
+from conversations import rosters
 from conversations.models import Conversation, Message, Meta
 from keystore.models import Grant, KeyBundle, Membership, PreviousKey, RosterEntry
 from tests.browsers import Browser, signed_up
@@ -490,6 +491,18 @@ def test_no_more_people_than_fit(room: Room, alice: Browser, monkeypatch: pytest
     monkeypatch.setattr("balon.protocol.roster.MAX_MEMBERS", 1)
     assert MAX_MEMBERS == 200
     assert code(alice.post(f"{room.path}/roster", draft)) == (400, "room-full")
+
+
+def test_a_long_roster_grows_slowly(pair: Room, alice: Browser, bob: Browser, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rosters, "LONG_ROSTER", pair.state.seq + 1)
+    monkeypatch.setattr(rosters, "LONG_ROSTER_LIMIT", rosters.Limit(count=1, window_s=10**6))
+    pair.act("rotate", alice)
+    before = snapshot()
+    for person in (alice, bob):
+        assert code(pair.post(person, pair.draft("rotate", person))) == (429, "throttled")
+    assert snapshot() == before
+    assert Room(alice).act("rotate", alice).status_code == 201
+    pair.act("remove", alice, bob)
 
 
 def queries_of(request: Callable[[], Any]) -> int:
