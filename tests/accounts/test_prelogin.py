@@ -7,8 +7,10 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from accounts.decoys import derive_decoy
+from accounts.errors import InstallationKeyError
 from accounts.models import Challenge, SignInRecord, User
 from accounts.sealing import seal_at_rest
 from accounts.selectors import place_of
@@ -109,6 +111,13 @@ def test_strangers_differ_from_each_other_and_with_the_key(visitor: Browser, set
     elsewhere = visitor.prelogin("nobody@example.org")
     assert len({answer["user_id"] for answer in (here, other, elsewhere)}) == 3
     assert len({answer["salt"] for answer in (here, other, elsewhere)}) == 3
+
+
+@pytest.mark.parametrize("login", ["alice@example.org", "nobody@example.org"])
+def test_under_a_lost_installation_key_nobody_is_told_apart(alice: Browser, settings: Any, login: str):
+    settings.BALON_INSTALLATION_KEYS = [Fernet.generate_key().decode()]
+    with pytest.raises(InstallationKeyError):
+        Browser().prelogin(login)
 
 
 def test_normalizes_the_login_name(alice: Browser):

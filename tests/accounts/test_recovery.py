@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.contrib.sessions.models import Session
 
+from accounts.errors import InstallationKeyError
 from accounts.models import Challenge, RecoveryRecord, SignInSession, SpentRecoveryKit, User
 from balon.protocol.encoding import decode_b64u, encode_b64u
 from balon.protocol.envelope import Kind
@@ -337,3 +339,14 @@ def test_refuses_a_kit_with(browser: Browser, case: str):
     raw = json.dumps({**body, "kit": {**body["kit"], **KITS[case]}}).encode()
     proof = browser.keys.prove_kit(begin_recovery(browser), raw)
     assert refused(browser.post("accounts/recovery/open", raw, **header(proof)), "invalid", 400)
+
+
+def test_under_another_installation_key_a_kit_is_not_used_up(browser: Browser, settings: Any):
+    right = settings.BALON_INSTALLATION_KEYS
+    settings.BALON_INSTALLATION_KEYS = [Fernet.generate_key().decode()]
+    before = snapshot()
+    with pytest.raises(InstallationKeyError):
+        recover(browser, browser.keys.with_new_kit())
+    assert snapshot() == before
+    settings.BALON_INSTALLATION_KEYS = right
+    assert recover(browser, browser.keys.with_new_kit()).status_code == 200
