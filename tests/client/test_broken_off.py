@@ -167,3 +167,41 @@ async def test_a_change_that_was_lost_can_be_repeated(alices_browser, kit):
     http.mend()
     assert (await flow.run(tab, kit, ALICE))["state"] == "signed-in"
     assert alices_browser.server.account_of(ALICE)["account_version"] == 2
+
+
+# --- Sign-up: there is no before, but the kit is shown once ---
+
+CAROL = "carol@example.org"
+SIGN_UP_REQUESTS = 2
+
+
+@pytest.mark.parametrize("at", range(1, SIGN_UP_REQUESTS + 1))
+@pytest.mark.parametrize("how", LOSSES)
+async def test_whoever_is_signed_up_gets_the_kit(profile, elsewhere, at, how):
+    http = BreakingFakeHttp(profile.server, profile.jar)
+    tab = profile.open_tab(http=http)
+    await tab.boot()
+    http.break_at(at, how)
+    exists = (at == SIGN_UP_REQUESTS and how in ACTED) or how == SENT_TWICE
+    if exists and how != GONE_AFTER:
+        made = await tab.sign_up(CAROL, password())
+        assert await tab.check_kit(made["kit"]["text"]) is None
+    else:
+        assert await refused(tab.sign_up(CAROL, password())) == "network"
+    http.mend()
+    assert (await elsewhere(CAROL, password()) != "sign-in-refused") == exists
+
+
+async def test_the_steps_are_all_requests_of_sign_up(profile):
+    http = BreakingFakeHttp(profile.server, profile.jar)
+    tab = profile.open_tab(http=http)
+    await tab.boot()
+    http.break_at(0, "")
+    await tab.sign_up(CAROL, password())
+    assert http.seen == SIGN_UP_REQUESTS
+
+
+async def test_a_name_of_someone_else_is_taken_whatever_the_password(profile):
+    tab = profile.open_tab()
+    await tab.boot()
+    assert await refused(tab.sign_up(ALICE, password())) == "login-taken"

@@ -8,9 +8,9 @@ from balon.protocol.errors import PasswordPolicyError
 from balon.protocol.password import DEFAULT_ITERATIONS, KDF_ALGORITHM, normalize_login, verify_kdf_policy
 from balon.protocol.statements import AuthAction, AuthTranscript, Bundle
 from balon_client.account import Account
-from balon_client.alarms import AccountKeysError, KdfRefusedError
+from balon_client.alarms import AccountKeysError, AlarmError, KdfRefusedError
 from balon_client.api import Api, signed_json
-from balon_client.errors import ProblemError
+from balon_client.errors import ClientError, NetworkError, ProblemError, ResponseError
 from balon_client.keyring import keyring_json, seal_keyring
 from balon_client.keyring_model import KeyringContent
 from balon_client.kits import kit_of
@@ -203,8 +203,27 @@ class Accounts:
         proof = await sign_proof(self._platform, login_key, claim, challenge, body)
         try:
             return await self._api.sign_up(body, proof)
-        except ProblemError as error:
-            raise (LoginTakenError() if error.problem_code == LoginTakenError.code else error) from None
+        except (NetworkError, ProblemError, ResponseError) as error:
+            made = await self._find_made(terms, login_key)
+            if made is None:
+                raise (LoginTakenError() if error.problem_code == LoginTakenError.code else error) from None
+            return made
+
+    async def _find_made(self, terms: AccountTerms, login_key: SigningKey) -> Active | None:
+        """Signs in to the account if it was made after all.
+
+        A network may lose the answer, or send the request twice and bring back that the name is taken. Nobody else has
+        this user id and salt; without this the kit would be lost.
+        """
+        try:
+            begun = await self.begin(terms.login)
+            if begun.terms == terms_of(terms):
+                return await self.log_in(terms.login, begun.prelogin, login_key)
+        except AlarmError:
+            raise
+        except ClientError:
+            pass
+        return None
 
 
 async def derive_keys(platform: Platform, password: PasswordBuffer | PasswordKey, terms: Terms) -> PasswordKeys:
