@@ -27,14 +27,15 @@ PASSWORD = "kanarie-password-Vd41Mn-and-some-more-words"
 TITLE = "kanarie-title-Xp77Rt"
 
 
-def forms(secret: str) -> Iterator[bytes]:
+def forms(secret: str | bytes) -> Iterator[bytes]:
     """A text as it may hide: plain, UTF-16, hex, percent-encoded, reversed, and base64 at each of its three offsets."""
-    raw = secret.encode()
+    raw = secret if isinstance(secret, bytes) else secret.encode()
+    text = raw.decode("latin-1")
     yield raw
-    yield secret.encode("utf-16-le")
+    yield text.encode("utf-16-le")
     yield raw.hex().encode()
-    yield quote(secret).encode()
-    yield json.dumps(secret)[1:-1].encode()
+    yield quote(raw).encode()
+    yield json.dumps(text)[1:-1].encode()
     yield raw[::-1]
     for offset in range(3):
         encoded = base64.b64encode(bytes(offset) + raw)
@@ -43,7 +44,7 @@ def forms(secret: str) -> Iterator[bytes]:
         yield middle.replace(b"+", b"-").replace(b"/", b"_")
 
 
-def places_of(secret: str, haystacks: dict[str, bytes]) -> list[str]:
+def places_of(secret: str | bytes, haystacks: dict[str, bytes]) -> list[str]:
     """Where any form of a text is."""
     needles = list(forms(secret))
     return [name for name, haystack in haystacks.items() if any(needle in haystack for needle in needles)]
