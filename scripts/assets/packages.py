@@ -21,6 +21,9 @@ def install(*, development: bool) -> None:
     done = STAMP.read_text().split() if STAMP.is_file() else []
     if done[:1] == [lock] and (not development or "development" in done):
         return
+    if STAMP.parent.is_symlink():  # npm would empty the other checkout's folder and put one of its own here
+        print("balon: node_modules is a link and not up to date; install in the checkout that it leads to.", flush=True)
+        return
     print("balon: Installing the npm packages …", flush=True)
     omit = [] if development else ["--omit=dev"]
     nodejs.run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *omit, cwd=ROOT)
