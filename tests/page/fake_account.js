@@ -59,6 +59,24 @@ export const accountCalls = {
     return this.session("signed-in");
   },
 
+  async call_rotate_account_keys() {
+    const { rotationSteps: total, rotationStepMs } = this.scenario;
+    for (let done = 0; done < total; done += 1) {
+      await wait(rotationStepMs);
+      this.emit("progress", { task: "rotation", done, total });
+    }
+    const session = this.session("signed-in");
+    return { session, kit: { login: session.login, ...NEW_KIT } };
+  },
+
+  call_kit_reminder() {
+    return { due: this.scenario.kitDue, checked_ms: Date.now() - 40 * 24 * HOUR_MS };
+  },
+
+  call_put_off_kit_reminder() {
+    return null;
+  },
+
   call_change_login(login) {
     this.login = login;
     return this.session("signed-in");

@@ -2,6 +2,7 @@
 // describes what it wants in `globalThis.fakeScenario` before the page loads and reaches the worker at `globalThis.fakeCore`.
 import { accountCalls } from "./fake_account.js";
 import { conversationItems, longHistory, sampleMessages, uuid } from "./fake_data.js";
+import { groupMessages, makeDirectory, peopleCalls, personId } from "./fake_people.js";
 
 const DEFAULTS = {
   session: "signed-out", // what boot finds
@@ -22,6 +23,13 @@ const DEFAULTS = {
   demonstration: true,
   writable: true,
   alarms: [],
+  people: [{ name: "alice", role: "owner" }], // who is in the open conversation
+  invitations: [], // {by, title, role, share_history}: before the other conversations
+  unread: 0, // of the first conversation
+  assistant: "always",
+  kitDue: false,
+  rotationSteps: 4,
+  rotationStepMs: 20,
 };
 
 const KIT = {
@@ -58,12 +66,37 @@ class FakeCore extends EventTarget {
     super();
     this.scenario = scenario;
     this.#gates = new Map(scenario.held.map((name) => [name, gate()]));
-    this.items = conversationItems(scenario.conversations);
+    this.directory = makeDirectory(scenario.people);
+    this.rosters = new Map();
+    this.assistant = scenario.assistant;
+    this.items = [...this.#invitations(), ...this.#conversations()];
     this.idleMinutes = 15;
     this.model = "smollm2-135m";
     this.deleteAfter = scenario.deleteAfter;
     this.ready = this.#start();
     this.ready.catch(() => {});
+  }
+
+  #conversations() {
+    const items = conversationItems(this.scenario.conversations);
+    if (items[0]) items[0].unread = this.scenario.unread;
+    if (items[2]) items[2].people = this.scenario.people.length; // the one that tests open
+    return items;
+  }
+
+  #invitations() {
+    return this.scenario.invitations.map(({ by, title, role, share_history }, index) => {
+      const { user_id, name, verified } = this.directory.get(by);
+      const id = uuid(900 + index);
+      this.rosters.set(id, [
+        { name: by, role: "owner" },
+        { name: "alice", role: "invited", invited_role: role },
+        { name: "carol", role: "member" },
+      ]);
+      const [item] = conversationItems(1, { offset: index });
+      const invitation = { by: { user_id, name, verified }, role, share_history };
+      return { ...item, id, title, people: 3, streaming: false, invitation };
+    });
   }
 
   async #start() {
@@ -193,21 +226,20 @@ class FakeCore extends EventTarget {
   }
 
   call_open_conversation(id) {
-    const { messages } = this.scenario;
+    if (this.items.find((item) => item.id === id)?.invitation)
+      throw { code: "not-accepted", title: "Not accepted yet.", detail: "Fake.", action: null };
     const start = performance.now();
-    const all = typeof messages === "number" ? longHistory(messages) : (messages ?? sampleMessages());
+    const all = this.#messages();
     this.madeMs = performance.now() - start;
     const page = this.scenario.page ?? 50;
     this.#older = all.slice(0, -page);
-    return {
-      id,
-      title: this.items.find((item) => item.id === id)?.title ?? null,
-      epoch: 0,
-      messages: all.slice(-page),
-      more: this.#older.length > 0,
-      alarms: this.scenario.alarms,
-      writable: this.scenario.writable,
-    };
+    return { id, ...this.state(id), messages: all.slice(-page), more: this.#older.length > 0 };
+  }
+
+  #messages() {
+    const { messages, people } = this.scenario;
+    if (typeof messages === "number") return longHistory(messages);
+    return messages ?? (people.length > 1 ? groupMessages() : sampleMessages());
   }
 
   call_older_messages() {
@@ -232,9 +264,9 @@ class FakeCore extends EventTarget {
     return null;
   }
 
-  call_safety() {
+  call_safety(id) {
     return {
-      members: [{ user_id: uuid(1), name: this.login ?? "alice", you: true, role: "owner" }],
+      members: this.call_members(id).members.map(({ user_id, name, you, role }) => ({ user_id, name, you, role })),
       epoch: 0,
       gateway: { fingerprint: FINGERPRINT },
       plaintext_places: [
@@ -248,13 +280,17 @@ class FakeCore extends EventTarget {
   async call_send(conversationId, text, model) {
     const id = conversationId ?? uuid(Math.floor(Math.random() * 1e9));
     if (!conversationId) this.#add(id);
-    const mine = message({ kind: "you", name: this.login ?? "alice" }, text, { state: "sending" });
+    const isForModel = this.assistant === "always" || text.includes("@assistant");
+    const mine = message({ kind: "you", name: this.login ?? "alice" }, text, {
+      state: "sending",
+      sealed_for_model: isForModel,
+    });
     this.emit("saving", { state: "saving" });
     this.emit("message", { conversation_id: id, message: mine });
     await wait(20);
     this.emit("message", { conversation_id: id, message: { ...mine, state: "saved" } });
     this.emit("saving", { state: "saved" });
-    return { conversation_id: id, message_id: mine.id, reply_id: this.#reply(id, model) };
+    return { conversation_id: id, message_id: mine.id, reply_id: isForModel ? this.#reply(id, model) : null };
   }
 
   call_ask_again(id, model) {
@@ -266,8 +302,16 @@ class FakeCore extends EventTarget {
     return null;
   }
 
+  /** Somebody else writes into the open conversation. */
+  say(conversationId, name, text) {
+    const author = { kind: "person", name, user_id: personId(name) };
+    const said = message(author, text, { state: "saved", sealed_for_model: false });
+    this.emit("message", { conversation_id: conversationId, message: said });
+  }
+
   #add(id) {
-    this.items = [{ id, title: null, updated_ms: Date.now(), streaming: true, alarm: null }, ...this.items];
+    const [item] = conversationItems(1);
+    this.items = [{ ...item, id, title: null, streaming: true }, ...this.items];
     this.emit("conversations", { conversations: this.items, more: false });
   }
 
@@ -295,7 +339,7 @@ class FakeCore extends EventTarget {
   }
 }
 
-Object.assign(FakeCore.prototype, accountCalls);
+Object.assign(FakeCore.prototype, accountCalls, peopleCalls);
 
 function message(author, text, rest) {
   return {

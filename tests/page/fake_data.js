@@ -26,6 +26,9 @@ export function conversationItems(count, { before = Date.now(), offset = 0 } = {
     updated_ms: before - index * index * 7e6,
     streaming: index === 1 && offset === 0,
     alarm: null,
+    unread: 0,
+    people: 1,
+    invitation: null,
   }));
 }
 

@@ -9,7 +9,8 @@ from playwright.sync_api import Page, expect
 
 from tests.page.conftest import OPEN, SIGNED_IN, OpenPage, message
 from tests.page.server import ROOT
-from tests.page.views import VIEWS, View, settled
+from tests.page.steps import View, settled
+from tests.page.views import VIEWS
 
 AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 RUN_AXE = """async () => {

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import OPEN, SIGNED_IN, message
+from tests.page.steps import PROBLEM, View, button, item, open_drawer, see, settled, steps
+from tests.page.views_people import PEOPLE_VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PASSPHRASE = "umbrella-cobalt-thirteen-Walrus-meadow"
-PROBLEM = {
-    "code": "gateway-changed",
-    "title": "The gateway that reads your prompts is not the one you know.",
-    "detail": "Its identity has changed since you first used it. Nothing is sent until whoever runs it confirms the new "
-    "fingerprint.",
-    "action": "retry",
-}
 MARK = {
     "code": "unconfirmed",
     "title": "This reply is not confirmed.",
@@ -50,47 +44,6 @@ TROUBLED = [
     message(4, "person", None, mark={**MARK, "title": "This message cannot be opened.", "detail": "It was changed."}),
     message(5, "assistant", "Cut in the mid", finish="interrupted"),
 ]
-
-
-@dataclass
-class View:
-    """A scenario, an address, and what to do there until the view is on screen."""
-
-    scenario: dict[str, Any] = field(default_factory=dict)
-    path: str = "/"
-    reach: Callable[[Page], None] = lambda page: None
-    script: str = ""
-
-
-def button(name: str) -> Callable[[Page], None]:
-    """A step that presses a button."""
-    return lambda page: page.get_by_role("button", name=name, exact=True).click()
-
-
-def steps(*each: Callable[[Page], None]) -> Callable[[Page], None]:
-    """Several steps as one."""
-
-    def run(page: Page) -> None:
-        for step in each:
-            step(page)
-
-    return run
-
-
-def see(text: str) -> Callable[[Page], None]:
-    """A step that waits for a text."""
-    return lambda page: expect(page.get_by_text(text).first).to_be_visible()
-
-
-def item(name: str) -> Callable[[Page], None]:
-    """A step that chooses from an open menu."""
-    return lambda page: page.get_by_role("menuitem", name=name).click()
-
-
-def settled(page: Page) -> None:
-    """The sample conversation, formatted and coloured."""
-    expect(page.get_by_role("article").last).to_contain_text("You are welcome")
-    expect(page.locator(".body code").last).to_be_attached()
 
 
 def refuse_sign_in(page: Page) -> None:
@@ -128,9 +81,15 @@ def recover(kit: str, password: str) -> Callable[[Page], None]:
 def open_forms(page: Page) -> None:
     """Opens every form of the settings at once, the emptiness of each refused."""
     see("Known to this account since")(page)
-    for name in ("Change login name", "Change password", "Check your kit"):
+    forms = {
+        "Change login name": "Change login name",
+        "Change password": "Change password",
+        "My password was exposed": "Replace my keys",
+        "Check your kit": "Check your kit",
+    }
+    for name, action in forms.items():
         page.get_by_role("button", name=name).click()
-        page.get_by_role("button", name=name).click()
+        page.get_by_role("button", name=action).click()
         expect(page.get_by_role("form", name=name).get_by_role("alert").first).to_be_visible()
 
 
@@ -170,11 +129,15 @@ def fail_to_send(page: Page) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-def open_drawer(page: Page) -> None:
-    """Shows the list where it is a drawer."""
-    if page.get_by_role("button", name="Show the list").is_visible():
-        page.get_by_role("button", name="Show the list").click()
-        expect(page.get_by_role("button", name="Close the list")).to_be_focused()
+def replace_keys(page: Page) -> None:
+    """Has every key replaced, the identity too."""
+    page.get_by_role("button", name="My password was exposed").click()
+    form = page.get_by_role("form", name="My password was exposed")
+    form.get_by_label("Current password").fill("old")
+    form.get_by_label("New password", exact=True).fill(PASSPHRASE)
+    form.get_by_label("Confirm new password").fill(PASSPHRASE)
+    form.get_by_label("Also replace my identity key").check()
+    form.get_by_role("button", name="Replace my keys").click()
 
 
 def open_account(page: Page) -> None:
@@ -225,6 +188,11 @@ VIEWS = {
     "settings-forms": View(SIGNED_IN, f"{OPEN}#settings", open_forms),
     "settings-failed": View({**SIGNED_IN, "problems": FAILING}, f"{OPEN}#settings", see(PROBLEM["title"])),
     "settings-alone": View({**SIGNED_IN, "sessions": 1}, f"{OPEN}#settings", see("You are signed in nowhere else")),
+    "replacing-keys": View(
+        {**SIGNED_IN, "rotationSteps": 5000}, f"{OPEN}#settings", steps(replace_keys, see("of 5000 conversations"))
+    ),
+    "replaced-keys": View(SIGNED_IN, f"{OPEN}#settings", steps(replace_keys, see("Save your recovery kit"))),
+    "kit-due": View({**SIGNED_IN, "kitDue": True}, OPEN, steps(settled, see("Can you still recover your account?"))),
     "end-session": View(
         SIGNED_IN,
         f"{OPEN}#settings",
@@ -241,4 +209,5 @@ VIEWS = {
     "server": View(SIGNED_IN, f"{OPEN}#server", see("the kind of browser")),
     "server-rows": View(SIGNED_IN, f"{OPEN}#server", steps(see("the kind of browser"), open_rows)),
     "server-failed": View({**SIGNED_IN, "problems": FAILING}, f"{OPEN}#server", see(PROBLEM["title"])),
+    **PEOPLE_VIEWS,
 }

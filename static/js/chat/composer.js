@@ -1,7 +1,9 @@
-import { html } from "lit";
+import { html, nothing } from "lit";
+import "../people/presence_line.js";
 import { toProblem } from "../problems.js";
 import { Element, define } from "../ui/element.js";
 import { send, stop } from "../ui/icons.js";
+import { mentionsAssistant } from "./mention.js";
 import "./model_picker.js";
 
 /** Typing waits for nothing: what is sent before the worker is ready is queued where it can be seen. */
@@ -59,6 +61,8 @@ class Composer extends Element {
     this.text = target.value;
     if (this.text) this.store.drafts.set(this.#draftKey, this.text);
     else this.store.drafts.delete(this.#draftKey);
+    if (this.text.trim()) this.store.presence.typing();
+    else this.store.presence.stoppedTyping();
   }
 
   #key(event) {
@@ -70,7 +74,12 @@ class Composer extends Element {
 
   get #sendable() {
     const { thread } = this;
-    return Boolean(this.text.trim()) && thread && thread.writable && !thread.streaming && !this.#pending;
+    return Boolean(this.text.trim()) && thread && thread.writable && !this.#waitsForReply && !this.#pending;
+  }
+
+  /** People go on talking to each other while a reply to one of them comes. */
+  get #waitsForReply() {
+    return Boolean(this.thread.streaming) && this.thread.people < 2;
   }
 
   get #pending() {
@@ -88,6 +97,7 @@ class Composer extends Element {
     const text = this.text.trim();
     this.text = "";
     this.store.drafts.delete(this.#draftKey);
+    this.store.presence.stoppedTyping();
     this.store.outbox.add(this.thread, text);
   }
 
@@ -101,13 +111,15 @@ class Composer extends Element {
     const { thread } = this;
     return html`
       <form class="composer-form" @submit=${this.#submit}>
+        <balon-presence .store=${this.store}></balon-presence>
         <div class="composer-box">
           <div class="grow" data-text=${`${this.text} `}>
             <textarea
               id="message"
               aria-label="Message"
               rows="1"
-              placeholder=${thread?.writable === false ? "Nothing can be sent here" : "Write a message"}
+              placeholder=${this.#placeholder}
+              aria-describedby="message-hint"
               autocomplete="off"
               enterkeyhint="send"
               ?disabled=${thread ? !thread.writable : false}
@@ -118,22 +130,44 @@ class Composer extends Element {
           </div>
           <div class="composer-row">
             <balon-model .store=${this.store}></balon-model>
-            ${
-              thread?.streaming
-                ? html`<button type="button" class="round-button" aria-label="Stop" title="Stop" @click=${this.#stop}>
-                    ${stop}
-                  </button>`
-                : html`<button class="round-button primary" aria-label="Send" title="Send" ?disabled=${!this.#sendable}>
-                    ${send}
-                  </button>`
-            }
+            <span class="composer-buttons">
+              ${thread?.streaming ? this.#stopButton : nothing}
+              ${thread && this.#waitsForReply ? nothing : this.#sendButton}
+            </span>
           </div>
         </div>
         <div class="composer-foot">
+          <p class="composer-hint" id="message-hint">${this.#hint}</p>
           <p class="status" role="status">${this.#status}</p>
         </div>
       </form>
     `;
+  }
+
+  get #stopButton() {
+    return html`<button type="button" class="round-button" aria-label="Stop" title="Stop" @click=${this.#stop}>
+      ${stop}
+    </button>`;
+  }
+
+  get #sendButton() {
+    return html`<button class="round-button primary" aria-label="Send" title="Send" ?disabled=${!this.#sendable}>
+      ${send}
+    </button>`;
+  }
+
+  get #placeholder() {
+    const { thread } = this;
+    if (thread?.writable !== false) return "Write a message";
+    return thread.role === "reader" ? "You can only read here" : "Nothing can be sent here";
+  }
+
+  /** Where what is typed will go, said before it goes. */
+  get #hint() {
+    const { thread } = this;
+    if (thread?.role === "reader") return "You are a reader here. An owner can let you write.";
+    if (thread?.assistant !== "mention" || !thread.writable) return nothing;
+    return mentionsAssistant(this.text) ? "This goes to the assistant too." : "Write @assistant to ask";
   }
 
   get #status() {

@@ -4,10 +4,9 @@ import { alarm } from "../ui/alarm.js";
 import { Dialog } from "../ui/dialog.js";
 import { define } from "../ui/element.js";
 import { groups } from "../ui/format.js";
-import { person } from "../ui/icons.js";
 
-/** What both dialogs about safety need: `safety`, asked for when they open. */
-class SafetyDialog extends Dialog {
+/** Where a conversation can be read; the list of it is asked for when this opens. */
+class Plaintext extends Dialog {
   static properties = { thread: { attribute: false }, safety: { state: true }, problem: { state: true } };
 
   connectedCallback() {
@@ -24,42 +23,16 @@ class SafetyDialog extends Dialog {
     }
   }
 
-  get content() {
+  render() {
+    return this.frame({ title: "Where is plaintext", body: this.#content });
+  }
+
+  get #content() {
     if (this.problem) return alarm(this.problem, { actions: { retry: () => this.#load() } });
-    return this.safety ? this.known(this.safety) : html`<p class="quiet">Checking the signed list…</p>`;
-  }
-}
-
-class Members extends SafetyDialog {
-  render() {
-    return this.frame({ title: "Members", body: this.content });
+    return this.safety ? this.#known(this.safety) : html`<p class="quiet">Checking the signed list…</p>`;
   }
 
-  known({ members }) {
-    return html`
-      <p>These people hold the key of this conversation. The list is signed, and this browser has checked it.</p>
-      <ul class="members">
-        ${members.map(
-          ({ name, you, role }) => html`
-            <li>
-              <span class="avatar">${person}</span>
-              <span class="member-name">${name}${you ? html` <span class="quiet">(you)</span>` : nothing}</span>
-              <span class="tag">${role}</span>
-            </li>
-          `,
-        )}
-      </ul>
-      ${members.length === 1 ? html`<p class="quiet">Only you are here. Inviting people comes with a later version.</p>` : nothing}
-    `;
-  }
-}
-
-class Plaintext extends SafetyDialog {
-  render() {
-    return this.frame({ title: "Where is plaintext", body: this.content });
-  }
-
-  known({ plaintext_places: places, gateway }) {
+  #known({ plaintext_places: places, gateway, members }) {
     return html`
       <p>This conversation can be read in these places, and nowhere else:</p>
       <ol class="places">
@@ -67,6 +40,12 @@ class Plaintext extends SafetyDialog {
       </ol>
       <p>The server that stores it has ciphertext only. It can see who talks when, and how much.</p>
       <dl class="facts">
+        ${
+          members.length > 1
+            ? html`<dt>Who has the key</dt>
+                <dd class="wrap">${namesOf(members)}</dd>`
+            : nothing
+        }
         <dt>Fingerprint of the inference gateway</dt>
         <dd class="code">${groups(gateway?.fingerprint)}</dd>
       </dl>
@@ -75,6 +54,10 @@ class Plaintext extends SafetyDialog {
       </p>
     `;
   }
+}
+
+function namesOf(members) {
+  return members.map(({ name, you: isYou }) => (isYou ? `${name} (you)` : name)).join(", ");
 }
 
 class ActionDialog extends Dialog {
@@ -112,7 +95,7 @@ class Rename extends ActionDialog {
   #submit(event) {
     event.preventDefault();
     const title = this.querySelector("input").value.trim();
-    if (title) this.run(() => this.store.rename(this.thread.id, title));
+    if (title) this.run(() => this.store.library.rename(this.thread.id, title));
   }
 
   render() {
@@ -144,12 +127,17 @@ class Rename extends ActionDialog {
 }
 
 class Delete extends ActionDialog {
+  get #forWhom() {
+    const { people } = this.thread;
+    return people > 1 ? `, for all ${people} people in it` : nothing;
+  }
+
   render() {
     const body = html`
       ${this.alarm}
       <p id="delete-text">
-        <strong class="wrap">${this.title}</strong> and all its messages will be deleted for good. This cannot be
-        undone.
+        <strong class="wrap">${this.title}</strong> and all its messages will be deleted for good${this.#forWhom}. This
+        cannot be undone.
       </p>
       <div class="button-row end">
         <button type="button" class="button" autofocus @click=${() => this.close()}>Cancel</button>
@@ -157,7 +145,7 @@ class Delete extends ActionDialog {
           type="button"
           class="button danger"
           aria-disabled=${Boolean(this.busy)}
-          @click=${() => this.run(() => this.store.deleteConversation(this.thread.id))}
+          @click=${() => this.run(() => this.store.library.delete(this.thread.id))}
         >
           Delete
         </button>
@@ -167,7 +155,6 @@ class Delete extends ActionDialog {
   }
 }
 
-define("balon-members-dialog", Members);
 define("balon-plaintext-dialog", Plaintext);
 define("balon-rename-dialog", Rename);
 define("balon-delete-dialog", Delete);

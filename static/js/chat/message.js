@@ -107,6 +107,7 @@ class Message extends Element {
       >
         <header class="message-head">
           <span class="author">${name}</span>
+          ${this.#isForModel ? html`<span class="for-model">Sent to the assistant</span>` : nothing}
           <time datetime=${isoTime(created)} title=${fullTime(created)}>${clockTime(created)}</time>
         </header>
         <div class="body plain" ?hidden=${text === null}></div>
@@ -114,6 +115,12 @@ class Message extends Element {
         ${this.#notes} ${this.#tools}
       </article>
     `;
+  }
+
+  /** Shown only where messages between people stand beside those for the assistant (message.css). */
+  get #isForModel() {
+    const { author, sealed_for_model: isSealed, text } = this.message;
+    return isSealed && text !== null && author.kind !== "assistant";
   }
 
   /** Text that is shown though nobody vouches for it. What is withheld is an alarm of the conversation already. */
@@ -175,10 +182,11 @@ class Message extends Element {
 
   /** The newest message asks for a reply again when its reply broke, or when it is a person's and none came. */
   get #askable() {
-    const { author, finish, state } = this.message;
+    const { author, finish, state, sealed_for_model: isSealed } = this.message;
     if (!this.isNewest || !this.thread.writable) return false;
     if (author.kind === "assistant") return CAN_ASK_AGAIN.has(finish) || state === "failed";
-    return author.kind === "you" && state === "saved" && !this.store.outbox.isSending(this.thread);
+    if (author.kind !== "you" || !isSealed) return false;
+    return state === "saved" && !this.store.outbox.isSending(this.thread);
   }
 }
 

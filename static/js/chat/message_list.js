@@ -1,6 +1,8 @@
 import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { markPainted } from "../marks.js";
+import "../people/invitation.js";
+import "../people/new_key.js";
 import { alarm } from "../ui/alarm.js";
 import { Element, define } from "../ui/element.js";
 import { down } from "../ui/icons.js";
@@ -10,19 +12,27 @@ import "./pending.js";
 
 /** The log. It scrolls itself, so that the keyboard can, and keeps its place when older messages come in above. */
 class Messages extends Element {
-  static topics = ["session"];
+  static topics = ["session", "library"];
   static properties = { thread: { attribute: false }, away: { state: true } };
 
   #watched = null;
   #shown = null; // the thread whose first page has been shown
   #keeper = null;
   #top = null;
+  #readId = null; // the newest message that was told as read
+  #look = () => this.#markRead();
   #update = () => this.requestUpdate();
   #flushed = () => this.#keeper?.follow();
   #sent = () => this.updateComplete.then(() => this.#keeper?.toBottom());
 
+  connectedCallback() {
+    super.connectedCallback();
+    document.addEventListener("visibilitychange", this.#look);
+  }
+
   disconnectedCallback() {
     super.disconnectedCallback();
+    document.removeEventListener("visibilitychange", this.#look);
     this.#watch(null);
     this.#keeper?.stop();
     this.#top?.disconnect();
@@ -64,11 +74,23 @@ class Messages extends Element {
     if (thread !== this.#shown && (thread?.state === "ready" || thread?.state === "new")) this.#open();
     else this.#keeper.after();
     this.#observeTop();
+    this.#markRead();
+  }
+
+  /** What is at the end of the log was read once it is on a screen that somebody can see. */
+  #markRead() {
+    const { thread } = this;
+    const id = thread?.newestSaved?.id;
+    const isSeen = thread?.state === "ready" && !this.away && document.visibilityState === "visible";
+    if (!isSeen || !id || id === this.#readId) return;
+    this.#readId = id;
+    this.store.library.markRead(thread.id);
   }
 
   #open() {
     this.#shown = this.thread;
-    this.#keeper.toBottom();
+    if (this.thread.state === "new") this.#keeper.toTop();
+    else this.#keeper.toBottom();
     if (this.thread.id) markPainted("balon:conversation", this.thread.id);
   }
 
@@ -92,7 +114,9 @@ class Messages extends Element {
         aria-busy=${busy}
         tabindex="0"
       >
-        <div class="log-content">${thread ? [this.#head, this.#pages, this.#pending, this.#alarms] : nothing}</div>
+        <div class=${thread?.isMixed ? "log-content mixed" : "log-content"}>
+          ${thread ? [this.#head, this.#pages, this.#pending, this.#alarms] : nothing}
+        </div>
       </div>
       ${
         this.away && !thread?.isEmpty
@@ -116,9 +140,17 @@ class Messages extends Element {
     </div>`;
   }
 
+  /** Whoever was invited sees it at once, and not only in the list. */
   get #welcome() {
+    const { store, thread } = this;
+    const invitations = thread.id === null ? store.library.invitations : [];
     return html`
-      <div class="welcome">
+      ${repeat(
+        invitations,
+        ({ id }) => id,
+        (item) => html`<balon-invitation .store=${store} .item=${item}></balon-invitation>`,
+      )}
+      <div class=${invitations.length > 0 ? "welcome under-invitations" : "welcome"}>
         <h2>What is on your mind?</h2>
         <p>
           What you write is encrypted before it leaves this browser. Only the people in a conversation, and the model
@@ -151,7 +183,11 @@ class Messages extends Element {
   get #alarms() {
     const { thread, store } = this;
     const actions = { retry: () => store.reopen(), "sign-in": () => store.signOut(), unlock: () => store.lock() };
-    return thread.alarms.map((problem) => alarm(problem, { actions }));
+    return thread.alarms.map((problem) =>
+      problem.code === "key-changed"
+        ? html`<balon-new-key .store=${store} .conversationId=${thread.id} .problem=${problem}></balon-new-key>`
+        : alarm(problem, { actions }),
+    );
   }
 }
 

@@ -54,6 +54,13 @@ export class ScrollKeeper {
     this.#tell(0);
   }
 
+  /** Where there is nothing to follow yet. */
+  toTop() {
+    this.#sticks = false;
+    this.scroller.scrollTop = 0;
+    this.#tell(0);
+  }
+
   follow() {
     if (this.#sticks) this.scroller.scrollTop = this.scroller.scrollHeight;
   }

@@ -4,8 +4,10 @@ import { toProblem } from "../problems.js";
 import { conversationPath } from "../router.js";
 import { Element, define } from "../ui/element.js";
 import { period } from "../ui/format.js";
-import { chevron, close, mark, person, plus, warning } from "../ui/icons.js";
+import { chevron, close, mark, people, person, plus, warning } from "../ui/icons.js";
 import "../ui/menu.js";
+
+const UNREAD_SHOWN_MAX = 99;
 
 class Sidebar extends Element {
   static topics = ["library", "route", "thread", "session"];
@@ -26,7 +28,7 @@ class Sidebar extends Element {
   async #older() {
     this.loadingMore = true;
     try {
-      await this.store.olderConversations();
+      await this.store.library.older();
     } catch (error) {
       this.store.alarm(toProblem(error), null);
     }
@@ -68,15 +70,15 @@ class Sidebar extends Element {
   }
 
   get #list() {
-    const { conversations } = this.store;
-    if (!conversations) return html`<div class="skeleton" aria-hidden="true"><i></i><i></i><i></i><i></i></div>`;
-    if (conversations.length === 0) return html`<p class="empty-list">Your conversations will be listed here.</p>`;
-    return this.#groups(conversations).map(
-      ([heading, items]) => html`
+    const { items } = this.store.library;
+    if (!items) return html`<div class="skeleton" aria-hidden="true"><i></i><i></i><i></i><i></i></div>`;
+    if (items.length === 0) return html`<p class="empty-list">Your conversations will be listed here.</p>`;
+    return groups(items).map(
+      ([heading, group]) => html`
         <h2 class="list-heading">${heading}</h2>
         <ul class="list">
           ${repeat(
-            items,
+            group,
             ({ id }) => id,
             (item) => this.#item(item),
           )}
@@ -85,40 +87,58 @@ class Sidebar extends Element {
     );
   }
 
-  #groups(conversations) {
-    const groups = new Map();
-    for (const item of conversations) {
-      const heading = period(item.updated_ms);
-      groups.set(heading, [...(groups.get(heading) ?? []), item]);
-    }
-    return [...groups];
-  }
-
-  #item({ id, title, streaming, alarm }) {
+  #item({ id, title, streaming, alarm, unread, people: count, invitation }) {
     const current = this.store.thread?.id === id;
+    const hasUnread = unread > 0 && !current; // what is open is being read
     return html`
       <li>
         <a
-          class="list-link"
+          class=${hasUnread ? "list-link has-unread" : "list-link"}
           href=${conversationPath(id)}
           data-route
           aria-current=${current ? "page" : nothing}
           @click=${() => this.dispatchEvent(new Event("settled"))}
         >
-          <span class=${title ? "list-title" : "list-title untitled"}>${title ?? "Untitled conversation"}</span>
+          <span class="list-name">
+            <span class=${title ? "list-title" : "list-title untitled"}>${title ?? "Untitled conversation"}</span>
+            ${invitation ? html`<span class="list-from">from ${invitation.by.name}</span>` : nothing}
+          </span>
           ${streaming ? html`<span class="live-dot"><span class="sr-only">Reply in progress</span></span>` : nothing}
           ${alarm ? html`<span class="list-alarm">${warning}<span class="sr-only">${alarm.title}</span></span>` : nothing}
+          ${count > 1 && !invitation ? peopleIn(count) : nothing} ${hasUnread ? unreadOf(unread) : nothing}
         </a>
       </li>
     `;
   }
 
   get #more() {
-    if (!this.store.moreConversations) return nothing;
+    if (!this.store.library.more) return nothing;
     return html`<button type="button" class="link list-more" ?disabled=${this.loadingMore} @click=${this.#older}>
       ${this.loadingMore ? "Loading…" : "Show older conversations"}
     </button>`;
   }
+}
+
+/** Invitations first, then by time. */
+function groups(items) {
+  const found = new Map();
+  const add = (heading, item) => found.set(heading, [...(found.get(heading) ?? []), item]);
+  for (const item of items) if (item.invitation) add("Invitations", item);
+  for (const item of items) if (!item.invitation) add(period(item.updated_ms), item);
+  return [...found];
+}
+
+function peopleIn(count) {
+  return html`<span class="list-people"
+    >${people}<span aria-hidden="true">${count}</span><span class="sr-only">${count} people</span></span
+  >`;
+}
+
+function unreadOf(count) {
+  const shown = count > UNREAD_SHOWN_MAX ? `${UNREAD_SHOWN_MAX}+` : count;
+  return html`<span class="unread"
+    ><span aria-hidden="true">${shown}</span><span class="sr-only">${shown} unread</span></span
+  >`;
 }
 
 define("balon-sidebar", Sidebar);

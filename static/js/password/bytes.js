@@ -6,6 +6,16 @@ export function passwordBytes(text) {
 }
 
 /** Overwrites the bytes; those that were handed over to the worker are gone from here already. */
-export function wipe(bytes) {
+function wipe(bytes) {
   if (bytes.byteLength > 0) bytes.fill(0);
+}
+
+/** Runs something with passwords as bytes, and overwrites them whatever happens. */
+export async function withBytes(passwords, run) {
+  const bytes = passwords.map(passwordBytes);
+  try {
+    return await run(...bytes);
+  } finally {
+    bytes.forEach(wipe);
+  }
 }

@@ -1,3 +1,4 @@
+import { withBytes } from "../password/bytes.js";
 import { toProblem } from "../problems.js";
 import { download } from "../ui/download.js";
 
@@ -5,6 +6,9 @@ import { download } from "../ui/download.js";
 export class Account {
   deleteAfter = null; // when the account goes (ms), or null
   exported = null; // {running, done, total, filename, problem} of the newest export, or null
+  rotation = null; // {done, total} while the keys are being replaced
+  isKitDue = false; // whether the kit was not looked at for a month
+  wantsKitCheck = false; // the settings are to open with the check of the kit
 
   #era = 0;
 
@@ -14,7 +18,7 @@ export class Account {
 
   forget() {
     this.#era += 1;
-    this.#set({ deleteAfter: null, exported: null });
+    this.#set({ deleteAfter: null, exported: null, rotation: null, isKitDue: false, wantsKitCheck: false });
   }
 
   #set(changes) {
@@ -32,9 +36,45 @@ export class Account {
     this.store.setSession(await this.store.callWith("change_login", [login], password), "signed-in");
   }
 
+  /** "My password was exposed": all that the password guards is made anew. Done once the new kit was saved. */
+  async rotateKeys(current, next, newIdentity) {
+    const { session, kit } = await this.#rotate(current, next, newIdentity);
+    const saved = this.store.showKit(kit);
+    this.store.setSession(session, "signed-in");
+    await saved;
+  }
+
+  async #rotate(current, next, newIdentity) {
+    this.#set({ rotation: { done: 0, total: 0 } });
+    try {
+      const call = (...bytes) => this.store.call("rotate_account_keys", ...bytes, newIdentity);
+      return await withBytes([current, next], call);
+    } finally {
+      this.#set({ rotation: null });
+    }
+  }
+
   /** Only the worker's own word makes a kit good: no answer is none. */
   async checkKit(text) {
     if ((await this.store.call("check_kit", text)) !== null) throw new Error("check_kit gave no answer");
+    this.#set({ isKitDue: false });
+  }
+
+  async loadReminder() {
+    const era = this.#era;
+    const { due } = await this.store.call("kit_reminder");
+    if (era === this.#era) this.#set({ isKitDue: due });
+  }
+
+  async putOffReminder() {
+    await this.store.call("put_off_kit_reminder");
+    this.#set({ isKitDue: false });
+  }
+
+  /** Opens the settings with the check of the kit. */
+  goToKitCheck() {
+    this.wantsKitCheck = true;
+    this.store.router.go("#settings");
   }
 
   // --- Devices ---
@@ -80,6 +120,7 @@ export class Account {
 
   takeProgress({ task, done, total }) {
     if (task === "export" && this.exported?.running) this.#set({ exported: { ...this.exported, done, total } });
+    if (task === "rotation" && this.rotation) this.#set({ rotation: { done, total } });
   }
 
   // --- Leaving ---

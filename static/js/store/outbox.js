@@ -46,13 +46,17 @@ export class Outbox {
     const { thread, text } = item;
     this.#setState(item, "sending");
     try {
-      if (!this.store.models) await this.store.loadModels();
-      if (!this.store.models) throw this.store.modelsProblem;
+      if (thread.asksAssistant(text)) await this.#requireModel();
       const sent = await this.store.call("send", thread.id, text, this.store.model?.id ?? null);
       this.#sent(item, sent);
     } catch (error) {
       this.#failed(item, toProblem(error));
     }
+  }
+
+  async #requireModel() {
+    if (!this.store.models) await this.store.loadModels();
+    if (!this.store.models) throw this.store.modelsProblem;
   }
 
   #sent(item, { conversation_id, message_id }) {

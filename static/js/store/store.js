@@ -1,10 +1,13 @@
 import { mark } from "../marks.js";
 import { toProblem } from "../problems.js";
-import { passwordBytes, wipe } from "../password/bytes.js";
+import { withBytes } from "../password/bytes.js";
 import { Router, conversationPath } from "../router.js";
 import { Account } from "./account.js";
 import { deferred } from "./deferred.js";
+import { Library } from "./library.js";
 import { Outbox } from "./outbox.js";
+import { People } from "./people.js";
+import { Presence } from "./presence.js";
 import { Thread } from "./thread.js";
 
 const TOUCH_EVERY_MS = 20_000;
@@ -12,7 +15,8 @@ const LEAVES_BY_ITSELF = new Set(["other-tab", "signed-out"]);
 
 /**
  * All that the page knows, and the only caller of the worker. Views read its fields and listen to its topics: phase, session,
- * route, library, thread, preferences, connection, alarms, kit, keys, account.
+ * route, library, thread (another one is open), conversation (what is known of the open one changed), members, presence,
+ * preferences, connection, alarms, kit, keys, account.
  */
 export class Store extends EventTarget {
   phase = "starting"; // "starting", "ready", "failed" or "unsupported"
@@ -23,8 +27,6 @@ export class Store extends EventTarget {
   leaving = false; // from signing out until the fresh document comes
   kit = null;
   keys = null; // state of the key generation of the sign-up form
-  conversations = null;
-  moreConversations = false;
   thread = null;
   settings = null;
   models = null;
@@ -37,6 +39,7 @@ export class Store extends EventTarget {
 
   #core = null;
   #touched = 0;
+  #kitSaved = null;
   #connected = deferred();
 
   constructor({ sessionLikely = false } = {}) {
@@ -45,6 +48,9 @@ export class Store extends EventTarget {
     this.router = new Router();
     this.outbox = new Outbox(this);
     this.account = new Account(this);
+    this.library = new Library(this);
+    this.people = new People(this);
+    this.presence = new Presence(this);
     this.router.addEventListener("change", () => this.#routed());
     this.#openThread(this.router.route.id);
   }
@@ -94,10 +100,12 @@ export class Store extends EventTarget {
     const on = (type, take) => core.addEventListener(type, ({ detail }) => take(detail));
     on("session", ({ session, reason }) => this.setSession(session, reason));
     on("key-generation", ({ state }) => this.#set("keys", state));
-    on("conversations", (detail) => this.#setConversations(detail));
+    on("conversations", (detail) => this.library.take(detail));
+    on("conversation", (detail) => this.thread?.takeConversation(detail));
     on("message", (detail) => this.thread?.takeMessage(detail));
     on("reply", (detail) => this.thread?.takeReply(detail));
-    on("removed", ({ conversation_id }) => this.#removed(conversation_id));
+    on("presence", (detail) => this.presence.take(detail));
+    on("removed", ({ conversation_id }) => this.library.removed(conversation_id));
     on("connection", ({ state }) => this.#setConnection(state));
     on("saving", ({ state }) => this.#set("saving", state, "connection"));
     on("progress", (detail) => this.account.takeProgress(detail));
@@ -147,11 +155,19 @@ export class Store extends EventTarget {
     }
   }
 
+  /** A new kit for somebody who is in already: it stays over everything, locking included. Resolves when it is saved. */
+  showKit(kit) {
+    this.#kitSaved = deferred();
+    this.#set("kit", kit);
+    return this.#kitSaved.promise;
+  }
+
   kitSaved() {
-    this.call("put_off_kit_reminder").catch(() => {}); // then it comes sooner, which is no harm
+    this.account.putOffReminder().catch(() => {}); // then it comes sooner, which is no harm
+    if (this.entering) this.router.go(location.pathname, { replace: true });
     this.kit = this.entering = null;
-    this.router.go(location.pathname, { replace: true });
     this.changed("kit");
+    this.#kitSaved?.resolve();
   }
 
   async prepareSignUp() {
@@ -190,13 +206,8 @@ export class Store extends EventTarget {
   }
 
   /** A call whose last arguments are passwords: they cross as bytes, and those are zeroed whatever happens. */
-  async callWith(name, args, ...passwords) {
-    const bytes = passwords.map(passwordBytes);
-    try {
-      return await this.call(name, ...args, ...bytes);
-    } finally {
-      bytes.forEach(wipe);
-    }
+  callWith(name, args, ...passwords) {
+    return withBytes(passwords, (...bytes) => this.call(name, ...args, ...bytes));
   }
 
   setSession(session, reason) {
@@ -210,9 +221,10 @@ export class Store extends EventTarget {
   #entered() {
     mark("balon:signed-in");
     this.ended = null;
-    this.loadConversations();
+    this.library.load();
     this.loadModels();
     this.account.load().catch(() => {}); // the settings ask again, and say what failed
+    this.account.loadReminder().catch(() => {}); // it comes again with the next session
     this.call("settings").then((settings) => this.#set("settings", settings, "preferences"), toProblem);
     if (this.thread) this.#load(this.thread);
     else this.#openThread(this.router.route.id);
@@ -234,51 +246,13 @@ export class Store extends EventTarget {
     this.outbox.clear();
     this.account.forget();
     this.drafts.clear();
-    Object.assign(this, { conversations: null, moreConversations: false, settings: null, models: null, gateway: null });
-    Object.assign(this, { modelsProblem: null, alarms: [], thread: null, saving: null });
-    for (const topic of ["library", "thread", "preferences", "alarms"]) this.changed(topic);
+    Object.assign(this, { settings: null, models: null, gateway: null, modelsProblem: null });
+    Object.assign(this, { alarms: [], thread: null, saving: null });
+    this.library.forget();
+    for (const topic of ["thread", "preferences", "alarms"]) this.changed(topic);
   }
 
-  // --- Conversations ---
-
-  async loadConversations() {
-    try {
-      const conversations = await this.call("list_conversations");
-      if (!this.conversations) this.#setConversations({ conversations, more: conversations.length >= 50 });
-    } catch (error) {
-      this.alarm(toProblem(error), null);
-    }
-  }
-
-  async olderConversations() {
-    const { more } = await this.call("older_conversations");
-    this.#set("moreConversations", more, "library");
-  }
-
-  #setConversations({ conversations, more }) {
-    this.conversations = conversations;
-    if (more !== undefined) this.moreConversations = more;
-    this.changed("library");
-  }
-
-  conversationItem(id) {
-    return this.conversations?.find((item) => item.id === id) ?? null;
-  }
-
-  rename(id, title) {
-    return this.call("rename", id, title);
-  }
-
-  async deleteConversation(id) {
-    await this.call("delete_conversation", id);
-    this.#removed(id);
-  }
-
-  #removed(id) {
-    this.drafts.delete(id);
-    this.#setConversations({ conversations: (this.conversations ?? []).filter((item) => item.id !== id) });
-    if (this.thread?.id === id) this.router.go("/", { replace: true });
-  }
+  // --- The open conversation ---
 
   #routed() {
     const { id } = this.router.route;

@@ -1,3 +1,4 @@
+import { mentionsAssistant } from "../chat/mention.js";
 import { mark, markPainted } from "../marks.js";
 import { toProblem } from "../problems.js";
 
@@ -9,7 +10,7 @@ const PAGE = 50;
  * watch it.
  */
 export class Thread extends EventTarget {
-  state; // "new", "loading", "ready" or "failed"
+  state; // "new", "invited", "loading", "ready" or "failed"
   problem = null;
   title = null;
   epoch = null;
@@ -17,6 +18,9 @@ export class Thread extends EventTarget {
   alarms = [];
   more = false;
   writable = true;
+  role = null; // one's own; null until it is known
+  people = 1;
+  assistant = "always";
   loadingOlder = false;
   olderProblem = null;
 
@@ -37,6 +41,11 @@ export class Thread extends EventTarget {
     return this.pages.at(-1)?.messages.at(-1) ?? null;
   }
 
+  /** The newest that the server has, and so can count. */
+  get newestSaved() {
+    return this.pages.at(-1)?.messages.findLast(({ state }) => state === "saved") ?? null;
+  }
+
   get isEmpty() {
     return this.pages.length === 0;
   }
@@ -44,6 +53,16 @@ export class Thread extends EventTarget {
   get streaming() {
     const messages = this.pages.at(-1)?.messages ?? [];
     return messages.findLast(({ state }) => state === "streaming") ?? null;
+  }
+
+  /** Whether a message is for the model too, and not for people alone. */
+  asksAssistant(text) {
+    return this.assistant === "always" || mentionsAssistant(text);
+  }
+
+  /** Whether it has to be said which messages go to the assistant: with oneself alone all of them do. */
+  get isMixed() {
+    return this.people > 1 || this.assistant === "mention";
   }
 
   has(messageId) {
@@ -54,7 +73,21 @@ export class Thread extends EventTarget {
     this.dispatchEvent(new Event(type));
   }
 
+  /** Of an invitation nothing is asked for before it is accepted. */
+  get invitation() {
+    return this.store.library.item(this.id)?.invitation ?? null;
+  }
+
+  /** The list is there or came anew: what was an invitation is opened once it was accepted, here or elsewhere. */
+  listed() {
+    const isInvitation = Boolean(this.invitation);
+    if (isInvitation === (this.state === "invited")) return;
+    if (isInvitation) this.#setState("invited", null);
+    else this.load();
+  }
+
   async load() {
+    if (this.invitation) return this.#setState("invited", null);
     this.#setState("loading", null);
     try {
       this.#show(await this.store.call("open_conversation", this.id));
@@ -65,12 +98,14 @@ export class Thread extends EventTarget {
 
   /** What the server gave cannot be true: nothing is written behind it. Without a network one may go on typing. */
   #refuse(problem) {
+    if (this.invitation) return this.#setState("invited", null);
     this.writable = problem.action === "retry";
     this.#setState("failed", problem);
   }
 
-  #show({ title, epoch, messages, more, alarms, writable }) {
-    Object.assign(this, { title, epoch, more, alarms, writable });
+  #show({ messages, more, ...known }) {
+    this.more = more;
+    this.#know(known);
     this.#index.clear();
     this.pages = [];
     if (messages.length > 0) this.#addPage(messages, "push");
@@ -78,10 +113,22 @@ export class Thread extends EventTarget {
     this.changed("pages");
   }
 
+  /** Fields that the worker does not give stay as they are. */
+  #know({ title, epoch, alarms, writable, role, people, assistant }) {
+    const known = Object.entries({ title, epoch, alarms, writable, role, people, assistant });
+    Object.assign(this, Object.fromEntries(known.filter(([, value]) => value !== undefined)));
+  }
+
+  take(known) {
+    this.#know(known);
+    this.#setState(this.state, this.problem);
+  }
+
   #setState(state, problem) {
     this.state = state;
     this.problem = problem;
     this.changed("state");
+    if (this.store.thread === this) this.store.changed("conversation");
   }
 
   #addPage(messages, where) {
@@ -109,6 +156,12 @@ export class Thread extends EventTarget {
   }
 
   // --- What the worker says ---
+
+  takeConversation({ conversation_id, ...known }) {
+    if (this.id !== conversation_id || this.state !== "ready") return;
+    this.take(known);
+    this.store.changed("members");
+  }
 
   takeMessage({ conversation_id, message }) {
     if (!this.#concerns(conversation_id)) return;

@@ -5,9 +5,9 @@ const LABELS = { retry: "Try again", "sign-in": "Sign in", unlock: "Unlock", rel
 
 /**
  * A refusal: what was refused, why it matters, what the person can do. `actions` maps the action of the problem to what it does here; an
- * action without one shows no button.
+ * action without one shows no button. `more` is what else belongs to it.
  */
-export function alarm(problem, { actions = {}, dismiss = null } = {}) {
+export function alarm(problem, { actions = {}, dismiss = null, more = nothing } = {}) {
   const run = problem.action === "reload" ? () => location.reload() : actions[problem.action];
   return html`
     <div class="alarm" role="alert">
@@ -15,6 +15,7 @@ export function alarm(problem, { actions = {}, dismiss = null } = {}) {
       <div class="alarm-text">
         <p class="alarm-title">${problem.title}</p>
         <p>${problem.detail}</p>
+        ${more}
         ${run ? html`<button type="button" class="button small" @click=${run}>${LABELS[problem.action]}</button>` : nothing}
       </div>
       ${

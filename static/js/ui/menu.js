@@ -1,9 +1,13 @@
-import { html } from "lit";
+import { html, nothing } from "lit";
 import { Element, define } from "./element.js";
+import { check } from "./icons.js";
 
 const STEPS = { ArrowDown: 1, ArrowUp: -1 };
 
-/** A button that opens a menu, with the keyboard of the ARIA menu button pattern. Items are {label, run, danger}. */
+/**
+ * A button that opens a menu, with the keyboard of the ARIA menu button pattern. An item is {label, run, danger}, or a choice of
+ * several: {label, choices: [{label, run, checked}]}.
+ */
 class Menu extends Element {
   static properties = {
     label: {},
@@ -28,7 +32,7 @@ class Menu extends Element {
   }
 
   get #rows() {
-    return [...this.querySelectorAll("[role=menuitem]")];
+    return [...this.querySelectorAll("[role^=menuitem]")];
   }
 
   async #show(index = 0) {
@@ -91,20 +95,32 @@ class Menu extends Element {
         ${this.face}
       </button>
       <div class="menu" role="menu" aria-label=${this.label} ?hidden=${!this.open} @keydown=${this.#menuKey}>
-        ${this.items.map(
-          (item) =>
-            html`<button
-              type="button"
-              role="menuitem"
-              tabindex="-1"
-              class=${item.danger ? "menu-item danger" : "menu-item"}
-              @click=${() => this.#choose(item)}
-            >
-              ${item.label}
-            </button>`,
-        )}
+        ${this.items.map((item) => (item.choices ? this.#group(item) : this.#item(item)))}
       </div>
     `;
+  }
+
+  #group({ label, choices }) {
+    return html`
+      <div class="menu-group" role="group" aria-label=${label}>
+        <p class="menu-heading" aria-hidden="true">${label}</p>
+        ${choices.map((choice) => this.#item(choice))}
+      </div>
+    `;
+  }
+
+  #item(item) {
+    const isChoice = item.checked !== undefined;
+    return html`<button
+      type="button"
+      role=${isChoice ? "menuitemradio" : "menuitem"}
+      aria-checked=${isChoice ? item.checked : nothing}
+      tabindex="-1"
+      class=${item.danger ? "menu-item danger" : "menu-item"}
+      @click=${() => this.#choose(item)}
+    >
+      ${item.label}${item.checked ? check : nothing}
+    </button>`;
   }
 }
 

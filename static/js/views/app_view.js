@@ -75,6 +75,7 @@ class App extends Element {
       view === "balon-locked" ? html`<balon-locked .store=${store}></balon-locked>` : nothing,
       view === "balon-recovery" ? html`<balon-recovery .store=${store}></balon-recovery>` : nothing,
       view === "balon-chat" ? html`<balon-chat .store=${store}></balon-chat>` : nothing,
+      store.kit && !store.entering ? html`<balon-kit .store=${store}></balon-kit>` : nothing,
     ];
   }
 

@@ -3,17 +3,21 @@ import "../chat/composer.js";
 import "../chat/conversation_bar.js";
 import "../chat/message_list.js";
 import "../chat/sidebar.js";
+import "../people/invitation.js";
+import { conversationPath } from "../router.js";
 import { alarm } from "../ui/alarm.js";
-import { Element, define } from "../ui/element.js";
+import { Element, define, rendered } from "../ui/element.js";
 import "./deletion_note.js";
 import "./disclosure.js";
+import "./gone_note.js";
+import "./kit_note.js";
 import "./settings.js";
 
 const NARROW = matchMedia("(max-width: 47.99rem)");
 
 /** Sidebar and conversation. Below 48rem the sidebar is a drawer over the conversation. */
 class Chat extends Element {
-  static topics = ["thread", "route", "alarms", "session"];
+  static topics = ["thread", "conversation", "library", "route", "alarms", "session"];
   static properties = { drawer: { state: true }, narrow: { state: true }, storageNoted: { state: true } };
 
   #resized = () => (this.narrow = NARROW.matches);
@@ -64,7 +68,7 @@ class Chat extends Element {
           @settled=${() => (this.drawer = false)}
         ></balon-sidebar>
         <div class="scrim" @click=${() => this.#toggle(false)}></div>
-        <main class="conversation" ?inert=${covered}>${this.#content}</main>
+        <main class="conversation" ?inert=${covered} @accepted=${this.#accepted}>${this.#content}</main>
       </div>
     `;
   }
@@ -85,17 +89,42 @@ class Chat extends Element {
       <balon-bar .store=${store} .thread=${store.thread} @open-drawer=${() => this.#toggle(true)}></balon-bar>
       <div class="alarms">
         ${store.alarms.map((problem) => this.#alarm(problem))} ${this.#storageNote}
+        <balon-gone-note .store=${store}></balon-gone-note>
         <balon-deletion-note .store=${store}></balon-deletion-note>
+        <balon-kit-note .store=${store}></balon-kit-note>
       </div>
+      ${store.thread?.state === "invited" ? this.#invitation : this.#messages}
+    `;
+  }
+
+  get #messages() {
+    const { store } = this;
+    return html`
       <balon-messages class="messages" .store=${store} .thread=${store.thread}></balon-messages>
       <balon-composer class="composer" .store=${store} .thread=${store.thread}></balon-composer>
     `;
   }
 
+  get #invitation() {
+    const { store } = this;
+    return html`
+      <div class="invitation-view">
+        <balon-invitation .store=${store} .item=${store.library.item(store.thread.id)}></balon-invitation>
+      </div>
+    `;
+  }
+
+  /** Whoever accepts wants to read: the focus goes to the conversation. */
+  async #accepted({ detail }) {
+    this.store.router.go(conversationPath(detail));
+    await rendered(this);
+    this.querySelector("balon-composer textarea")?.focus();
+  }
+
   #alarm(problem) {
     const { store } = this;
     const actions = {
-      retry: () => (store.dismiss(problem), store.loadConversations(), store.thread?.id && store.reopen()),
+      retry: () => (store.dismiss(problem), store.library.load(), store.thread?.id && store.reopen()),
       "sign-in": () => store.signOut(),
       unlock: () => store.lock(),
     };

@@ -7,6 +7,7 @@ import { groups, mediumDate } from "../ui/format.js";
 import { chevron, menu } from "../ui/icons.js";
 import "./settings/deletion.js";
 import "./settings/devices.js";
+import "./settings/exposed.js";
 import "./settings/kit.js";
 import "./settings/login_name.js";
 import "./settings/password.js";
@@ -20,7 +21,7 @@ class Settings extends Element {
 
   /** Settings open inside the chat, so it is they who take the focus. */
   firstUpdated() {
-    this.querySelector("h1").focus({ preventScroll: true });
+    if (!this.store.account.wantsKitCheck) this.querySelector("h1").focus({ preventScroll: true });
   }
 
   async #idle({ target }) {
@@ -64,6 +65,7 @@ class Settings extends Element {
         <div class="settings-column">
           <balon-login-name-section .store=${store}></balon-login-name-section>
           <balon-password-section .store=${store}></balon-password-section>
+          <balon-exposed-section .store=${store}></balon-exposed-section>
           <balon-kit-section .store=${store}></balon-kit-section>
           <balon-devices-section .store=${store}></balon-devices-section>
           ${this.#lock} ${this.#appearance} ${this.#gateway}

@@ -3,7 +3,7 @@ import { toProblem } from "../../problems.js";
 import { define, rendered } from "../../ui/element.js";
 import { mediumDate } from "../../ui/format.js";
 import { usernameFor } from "../../ui/username.js";
-import { Confirm } from "./confirm.js";
+import { Confirm } from "../../ui/confirm.js";
 import "./current_password.js";
 import { Section, concernsPassword } from "./section.js";
 

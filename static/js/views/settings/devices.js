@@ -3,7 +3,7 @@ import { repeat } from "lit/directives/repeat.js";
 import { toProblem } from "../../problems.js";
 import { define } from "../../ui/element.js";
 import { mediumDate, mediumTime } from "../../ui/format.js";
-import "./confirm.js";
+import "../../ui/confirm.js";
 import { Section } from "./section.js";
 
 const END = {

@@ -7,6 +7,13 @@ const GOOD = "Your kit is good: code and credential fit this account. It was not
 
 /** "Can you still recover?": the kit is opened here and thrown away again. */
 class KitSection extends Section {
+  /** Whoever came from the reminder finds the form open. */
+  firstUpdated() {
+    const { account } = this.store;
+    if (account.wantsKitCheck) this.show();
+    account.wantsKitCheck = false;
+  }
+
   async #check() {
     const kit = this.querySelector("balon-kit-input");
     if (!kit.check()) return false;

@@ -22,7 +22,10 @@ class PasswordSection extends Section {
       <section>
         <h2>Password</h2>
         <p>It is the lock on your keys, and nobody can reset it. Changing it signs out your other devices.</p>
-        <p class="quiet">Keys that somebody has already copied stay copied: a new password does not take them back.</p>
+        <p class="quiet">
+          A new password keeps out whoever knows the old one, but it does not take back keys that somebody has already
+          copied; if that may be so, replace them below.
+        </p>
         ${this.open ? this.#form : this.opener("Change password")} ${this.outcome}
       </section>
     `;

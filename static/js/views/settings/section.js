@@ -78,7 +78,7 @@ export class Section extends Element {
     return html`<button type="button" class="button opener" @click=${() => this.show()}>${label}</button>`;
   }
 
-  form(body, { label, submit }) {
+  form(body, { label, action = label, submit }) {
     const send = (event) => {
       event.preventDefault();
       submit();
@@ -88,9 +88,11 @@ export class Section extends Element {
         ${body}
         <div class="button-row">
           <button class="button primary" aria-disabled=${this.busy}>
-            ${this.busy ? html`<span class="spinner" aria-hidden="true"></span>` : nothing}${label}
+            ${this.busy ? html`<span class="spinner" aria-hidden="true"></span>` : nothing}${action}
           </button>
-          <button type="button" class="button" @click=${() => this.hide()}>Cancel</button>
+          <button type="button" class="button" aria-disabled=${this.busy} @click=${() => this.busy || this.hide()}>
+            Cancel
+          </button>
         </div>
       </form>
     `;

@@ -1,8 +1,8 @@
 import { html, nothing } from "lit";
-import { toProblem } from "../../problems.js";
-import { alarm } from "../../ui/alarm.js";
-import { Dialog } from "../../ui/dialog.js";
-import { define } from "../../ui/element.js";
+import { toProblem } from "../problems.js";
+import { alarm } from "./alarm.js";
+import { Dialog } from "./dialog.js";
+import { define } from "./element.js";
 
 /** Asks once more, runs the action, and says "confirmed" when it went well; a refusal stays in sight. */
 export class Confirm extends Dialog {

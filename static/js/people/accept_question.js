@@ -1,0 +1,18 @@
+import { html } from "lit";
+import "../ui/confirm.js";
+
+/** Asks once more before a changed key is trusted. */
+export function acceptQuestion(store, { user_id: userId, name }, { confirmed, done }) {
+  return html`<balon-confirm
+    .store=${store}
+    .title=${"Accept the new key?"}
+    .text=${
+      `Accept it only if ${name} told you of it, or the digits are the same. If somebody stands between you, they can read ` +
+      `what is written together from now on. ${name} counts as not verified until you compare.`
+    }
+    .label=${"Accept new key"}
+    .action=${() => store.people.acceptKey(userId)}
+    @confirmed=${confirmed}
+    @done=${done}
+  ></balon-confirm>`;
+}
