@@ -58,6 +58,7 @@ def test_the_sections_are_headings_in_one_order(open_page: OpenPage) -> None:
     assert page.locator("main h2").all_inner_texts() == [
         "Login name",
         "Password",
+        "If somebody knows your password",
         "Recovery kit",
         "Devices",
         "Lock",
@@ -83,7 +84,7 @@ def test_a_changed_password_is_told_and_the_focus_goes_back(open_page: OpenPage)
 
 def test_the_section_says_what_a_new_password_does_not_do(open_page: OpenPage) -> None:
     page = open_settings(open_page)
-    expect(page.get_by_text("Keys that somebody has already copied stay copied")).to_be_visible()
+    expect(page.get_by_text("it does not take back keys that somebody has already copied")).to_be_visible()
     expect(page.get_by_text("Changing it signs out your other devices")).to_be_visible()
 
 

@@ -395,12 +395,12 @@ def test_a_reply_that_nobody_vouches_for_is_an_alert_beside_its_text(open_page: 
 
 def test_a_dialog_about_safety_that_fails_can_be_tried_again(open_page: OpenPage) -> None:
     page = open_page({**SIGNED_IN, "problems": {"safety": PROBLEM}}, OPEN)
-    page.get_by_role("button", name="Members").click()
-    dialog = page.get_by_role("dialog", name="Members")
+    page.get_by_role("button", name="Where is plaintext").click()
+    dialog = page.get_by_role("dialog", name="Where is plaintext")
     expect(dialog.get_by_role("alert")).to_contain_text(PROBLEM["detail"])
     page.evaluate("globalThis.fakeCore.scenario.problems = {}")
     dialog.get_by_role("button", name="Try again").click()
-    expect(dialog.get_by_role("listitem")).to_have_count(1)
+    expect(dialog.get_by_role("listitem")).to_have_count(3)
 
 
 def test_a_question_without_a_reply_can_be_asked_again(open_page: OpenPage) -> None:

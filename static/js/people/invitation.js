@@ -1,5 +1,6 @@
 import { html, nothing } from "lit";
 import { toProblem } from "../problems.js";
+import { conversationPath } from "../router.js";
 import { alarm } from "../ui/alarm.js";
 import { Element, define } from "../ui/element.js";
 import { person } from "../ui/icons.js";
@@ -14,6 +15,7 @@ class Invitation extends Element {
     item: { attribute: false }, // the ConversationItem
     known: { state: true },
     busy: { state: true }, // "accept" or "decline"
+    asked: { state: true }, // which of them was asked for last
     problem: { state: true },
     comparing: { state: true },
   };
@@ -21,7 +23,10 @@ class Invitation extends Element {
   #load = async () => {
     const { id } = this.item;
     const known = await this.store.people.members(id).catch(() => null); // the list already says what matters most
-    if (id === this.item.id) this.known = known;
+    if (id !== this.item.id) return;
+    this.known = known;
+    const isAccepted = known?.members.every(({ key_changed: isChanged }) => !isChanged);
+    if (isAccepted && this.problem?.code === "key-changed") this.problem = null;
   };
 
   connectedCallback() {
@@ -42,7 +47,7 @@ class Invitation extends Element {
 
   async #answer(kind) {
     if (this.busy) return;
-    Object.assign(this, { busy: kind, problem: null });
+    Object.assign(this, { busy: kind, asked: kind, problem: null });
     try {
       if (kind === "accept") await this.#accept();
       else await this.store.library.decline(this.item.id);
@@ -52,10 +57,11 @@ class Invitation extends Element {
     this.busy = null;
   }
 
+  /** Whoever accepts wants to read: the conversation opens, and its text box takes the focus. */
   async #accept() {
-    const { id } = this.item;
-    await this.store.library.accept(id);
-    this.dispatchEvent(new CustomEvent("accepted", { detail: id, bubbles: true }));
+    const { item, store } = this;
+    await store.library.accept(item.id);
+    store.router.go(conversationPath(item.id));
   }
 
   /** Whoever invites, as the signed list shows them; as the conversation list does until that is there. */
@@ -130,7 +136,7 @@ class Invitation extends Element {
     if (!problem) return nothing;
     if (problem.code === "key-changed")
       return html`<balon-new-key .store=${this.store} .conversationId=${item.id} .problem=${problem}></balon-new-key>`;
-    return alarm(problem, { actions: { retry: () => this.#answer("accept") } });
+    return alarm(problem, { actions: { retry: () => this.#answer(this.asked) } });
   }
 
   get #buttons() {

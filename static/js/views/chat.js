@@ -4,9 +4,8 @@ import "../chat/conversation_bar.js";
 import "../chat/message_list.js";
 import "../chat/sidebar.js";
 import "../people/invitation.js";
-import { conversationPath } from "../router.js";
 import { alarm } from "../ui/alarm.js";
-import { Element, define, rendered } from "../ui/element.js";
+import { Element, define } from "../ui/element.js";
 import "./deletion_note.js";
 import "./disclosure.js";
 import "./gone_note.js";
@@ -68,7 +67,7 @@ class Chat extends Element {
           @settled=${() => (this.drawer = false)}
         ></balon-sidebar>
         <div class="scrim" @click=${() => this.#toggle(false)}></div>
-        <main class="conversation" ?inert=${covered} @accepted=${this.#accepted}>${this.#content}</main>
+        <main class="conversation" ?inert=${covered}>${this.#content}</main>
       </div>
     `;
   }
@@ -112,13 +111,6 @@ class Chat extends Element {
         <balon-invitation .store=${store} .item=${store.library.item(store.thread.id)}></balon-invitation>
       </div>
     `;
-  }
-
-  /** Whoever accepts wants to read: the focus goes to the conversation. */
-  async #accepted({ detail }) {
-    this.store.router.go(conversationPath(detail));
-    await rendered(this);
-    this.querySelector("balon-composer textarea")?.focus();
   }
 
   #alarm(problem) {
