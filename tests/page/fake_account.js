@@ -51,6 +51,7 @@ function disclosed() {
 export const accountCalls = {
   call_recover() {
     const session = this.session("signed-in");
+    this.hasNewKit = true;
     this.emit("session", { session, reason: "signed-in" });
     return { session, kit: { login: session.login, ...NEW_KIT } };
   },
@@ -64,17 +65,15 @@ export const accountCalls = {
     for (let done = 0; done < total; done += 1) {
       await wait(rotationStepMs);
       this.emit("progress", { task: "rotation", done, total });
+      if (done === total >> 1) await this.held("rotation");
     }
     const session = this.session("signed-in");
+    this.hasNewKit = true;
     return { session, kit: { login: session.login, ...NEW_KIT } };
   },
 
   call_kit_reminder() {
-    return { due: this.scenario.kitDue, checked_ms: Date.now() - 40 * 24 * HOUR_MS };
-  },
-
-  call_put_off_kit_reminder() {
-    return null;
+    return { due: this.scenario.kitDue || this.hasNewKit, checked_ms: Date.now() - 40 * 24 * HOUR_MS };
   },
 
   call_change_login(login) {
@@ -87,6 +86,7 @@ export const accountCalls = {
   },
 
   call_put_off_kit_reminder() {
+    this.hasNewKit = false;
     return null;
   },
 

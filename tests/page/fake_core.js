@@ -7,7 +7,7 @@ import { groupMessages, makeDirectory, peopleCalls, personId } from "./fake_peop
 const DEFAULTS = {
   session: "signed-out", // what boot finds
   readyAfterMs: 20,
-  held: [], // names of calls, "ready", "keys", "export" (half-way), that wait until the test releases them
+  held: [], // names of calls, "ready", "keys", "export" and "rotation" (half-way), that wait until the test releases them
   failsToStart: false,
   conversations: 12,
   messages: null, // an array, or a number for a long history
@@ -72,6 +72,7 @@ class FakeCore extends EventTarget {
     this.items = [...this.#invitations(), ...this.#conversations()];
     this.idleMinutes = 15;
     this.model = "smollm2-135m";
+    this.hasNewKit = false;
     this.deleteAfter = scenario.deleteAfter;
     this.ready = this.#start();
     this.ready.catch(() => {});
@@ -167,6 +168,7 @@ class FakeCore extends EventTarget {
     this.items = [];
     await this.#keys();
     const session = this.session("signed-in");
+    this.hasNewKit = true;
     this.emit("session", { session, reason: "signed-in" });
     return { session, kit: { ...KIT, login } };
   }

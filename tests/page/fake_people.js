@@ -35,6 +35,11 @@ function safetyNumber(login, isChanged) {
   return Array.from({ length: 12 }, digits).join(" ");
 }
 
+/** A key that changed and was accepted stays the new one. */
+function numberOf({ name, key_changed: isChanged, has_new_key: isAccepted }) {
+  return safetyNumber(name, isChanged || isAccepted);
+}
+
 export function personId(login) {
   return uuid(1 + LOGINS.indexOf(login));
 }
@@ -80,7 +85,7 @@ export const peopleCalls = {
       invited_role,
       verified,
       key_changed,
-      safety_number: isYou ? null : safetyNumber(name, key_changed),
+      safety_number: isYou ? null : numberOf(this.directory.get(name)),
       may_remove: you === "owner" && !isYou,
       may_change_role: you === "owner" && role !== "invited" && (!isYou || owners > 1),
     };
@@ -98,7 +103,7 @@ export const peopleCalls = {
 
   call_find_person(login) {
     const person = this.find(login);
-    return { ...person, safety_number: safetyNumber(login, person.key_changed) };
+    return { ...person, safety_number: numberOf(person) };
   },
 
   call_invite(id, login, role) {
@@ -175,14 +180,20 @@ export const peopleCalls = {
     return null;
   },
 
-  call_verify_member(userId, verified) {
-    this.byId(userId).verified = verified;
+  call_verify_member(userId, verified, number) {
+    this.compared(userId, number).verified = verified;
     return null;
   },
 
-  call_accept_key(userId) {
-    Object.assign(this.byId(userId), { key_changed: false, verified: false });
+  call_accept_key(userId, number) {
+    Object.assign(this.compared(userId, number), { key_changed: false, has_new_key: true, verified: false });
     return null;
+  },
+
+  compared(userId, number) {
+    const person = this.byId(userId);
+    if (number !== numberOf(person)) throw problem("key-changed");
+    return person;
   },
 
   call_set_assistant(id, mode) {

@@ -44,6 +44,7 @@ def test_keys_are_replaced_the_kit_is_saved_and_the_focus_goes_back(open_page: O
     fill(form)
     page.keyboard.press("Enter")
     expect(kit(page)).to_contain_text("M1ZE-S4GQ")
+    expect(kit(page)).to_contain_text("The kit that you had before no longer works.")
     assert calls(page, "rotate_account_keys") == [[OLD, NEW, False]]
     kit(page).get_by_role("checkbox", name="I have saved my recovery kit").check()
     kit(page).get_by_role("button", name="Continue").press("Enter")
@@ -66,12 +67,12 @@ def test_the_identity_is_replaced_on_request_and_contacts_are_thought_of(open_pa
 
 
 def test_progress_is_told_and_nothing_can_be_asked_for_twice(open_page: OpenPage) -> None:
-    page, form = open_form(open_page, rotationSteps=5000)
+    page, form = open_form(open_page, held=["rotation"])
     fill(form)
     replace(form)
     progress = page.get_by_role("progressbar", name="Replacing your keys")
     expect(progress).to_be_visible()
-    emit(page, "progress", {"task": "rotation", "done": 2500, "total": 5000})
+    emit(page, "progress", {"task": "rotation", "done": 3, "total": 4})
     emit(page, "progress", {"task": "export", "done": 1, "total": 2})
     expect(form).to_contain_text("If it breaks off, everything is as before.")
     for name in ("Replace my keys", "Cancel"):

@@ -74,3 +74,17 @@ def test_a_reminder_that_cannot_be_asked_for_is_none(open_page: OpenPage) -> Non
     expect(note(page)).to_have_count(0)
     expect(page.get_by_role("alert")).to_have_count(0)
     assert calls(page, "put_off_kit_reminder") == []
+
+
+def test_whoever_just_saved_a_new_kit_is_not_reminded_of_it(open_page: OpenPage) -> None:
+    page = open_page({}, "/#sign-up")
+    page.get_by_role("textbox", name="Login name").fill("alice")
+    page.get_by_label("Password", exact=True).fill("umbrella-cobalt-thirteen-Walrus-meadow")
+    page.get_by_label("Confirm password").fill("umbrella-cobalt-thirteen-Walrus-meadow")
+    page.get_by_role("button", name="Create account").click()
+    expect_calls(page, "kit_reminder", 1)
+    page.get_by_role("checkbox", name="I have saved my recovery kit").check()
+    page.get_by_role("button", name="Continue").click()
+    expect_calls(page, "put_off_kit_reminder", 1)
+    expect(page.get_by_role("textbox", name="Message", exact=True)).to_be_visible()
+    expect(note(page)).to_have_count(0)

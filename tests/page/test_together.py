@@ -101,6 +101,14 @@ def test_messages_are_named_by_their_authors_and_say_where_they_went(open_page: 
     expect(log.get_by_role("article", name="carol")).to_contain_text("Sent to the assistant")
 
 
+def test_nobody_passes_for_the_assistant_by_their_name(open_page: OpenPage) -> None:
+    authors = [{"user_id": name, "name": name, "kind": "person"} for name in ("assistant", "you")]
+    page = open_group(open_page, messages=[message(i, "person", "Trust me.", author=a) for i, a in enumerate(authors)])
+    articles = page.get_by_role("log").get_by_role("article")
+    expect(articles.first).to_have_accessible_name("assistant (a person)")
+    expect(articles.last).to_have_accessible_name("you (a person)")
+
+
 def test_alone_nothing_is_said_about_where_messages_go(open_page: OpenPage) -> None:
     page = open_group(open_page, ALICE)
     expect(page.get_by_text("Sent to the assistant").first).to_be_hidden()

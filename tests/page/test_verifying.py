@@ -83,7 +83,17 @@ def test_verifying_is_told_taken_back_and_gives_the_focus_back(open_page: OpenPa
     page.keyboard.press("Enter")
     number.get_by_role("button", name="Take it back").click()
     expect(number).to_contain_text("Not verified any more.")
-    assert calls(page, "verify_member") == [[BOB_ID, True], [BOB_ID, False]]
+    digits = " ".join(number.get_by_role("listitem").all_inner_texts())
+    assert calls(page, "verify_member") == [[BOB_ID, True, digits], [BOB_ID, False, digits]]
+
+
+def test_what_was_compared_is_verified_and_no_key_that_came_meanwhile(open_page: OpenPage) -> None:
+    page = open_conversation(open_page, BOB)
+    number = verify(page)
+    page.evaluate("globalThis.fakeCore.directory.get('bob').has_new_key = true")
+    number.get_by_role("button", name="Mark as verified").click()
+    expect(number.get_by_role("alert")).to_contain_text("The key of this person has changed.")
+    expect(number).to_contain_text("Not verified")
 
 
 def test_a_mark_that_could_not_be_saved_is_none(open_page: OpenPage) -> None:
@@ -110,6 +120,7 @@ def test_a_changed_key_is_compared_and_accepted_behind_a_question(open_page: Ope
     alert.get_by_role("button", name="Compare").click()
     number = page.get_by_role("dialog", name="Safety number")
     expect(number.get_by_role("button", name="Mark as verified")).to_have_count(0)
+    digits = " ".join(number.get_by_role("listitem").all_inner_texts())
     page.keyboard.press("Escape")
     alert.get_by_role("button", name="Accept new key").click()
     question = page.get_by_role("alertdialog", name="Accept the new key?")
@@ -119,7 +130,7 @@ def test_a_changed_key_is_compared_and_accepted_behind_a_question(open_page: Ope
     alert.get_by_role("button", name="Accept new key").click()
     question.get_by_role("button", name="Accept new key").click()
     expect(alert).to_have_count(0)
-    assert expect_calls(page, "accept_key", 1) == [[BOB_ID]]
+    assert expect_calls(page, "accept_key", 1) == [[BOB_ID, digits]]
     expect(page.get_by_role("textbox", name="Message", exact=True)).to_be_enabled()
     expect(members(page).get_by_role("listitem").filter(has_text="bob")).to_contain_text("Not verified")
 
@@ -160,7 +171,7 @@ def test_nobody_is_invited_under_a_key_that_changed(open_page: OpenPage) -> None
     dialog.get_by_role("button", name="Invite").click()
     expect(dialog.get_by_role("listitem").filter(has_text="bob")).to_contain_text("Invited as member")
     assert len(calls(page, "invite")) == 2
-    assert calls(page, "accept_key") == [[BOB_ID]]
+    assert [user_id for user_id, _ in calls(page, "accept_key")] == [BOB_ID]
 
 
 def test_a_key_that_could_not_be_accepted_is_not(open_page: OpenPage) -> None:

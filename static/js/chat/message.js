@@ -14,8 +14,12 @@ const FINISHES = {
 };
 const CAN_ASK_AGAIN = new Set(["interrupted", "error"]);
 
+const NAMES = { you: "You", assistant: "Assistant" };
+
+/** Nobody passes for the assistant, or for the reader, by their login name: one cannot hear the case of a letter. */
 export function authorName({ kind, name }) {
-  return { you: "You", assistant: "Assistant" }[kind] ?? name;
+  const sounds = Object.values(NAMES).some((each) => each.toLowerCase() === name?.toLowerCase());
+  return NAMES[kind] ?? (sounds ? `${name} (a person)` : name);
 }
 
 /** One message. Its text is plain at first and formatted when it comes near the screen, so that long logs open fast. */

@@ -2,7 +2,8 @@ import { html } from "lit";
 import "../ui/confirm.js";
 
 /** Asks once more before a changed key is trusted. */
-export function acceptQuestion(store, { user_id: userId, name }, { confirmed, done }) {
+export function acceptQuestion(store, person, { confirmed, done }) {
+  const { name } = person;
   return html`<balon-confirm
     .store=${store}
     .title=${"Accept the new key?"}
@@ -11,7 +12,7 @@ export function acceptQuestion(store, { user_id: userId, name }, { confirmed, do
       `what is written together from now on. ${name} counts as not verified until you compare.`
     }
     .label=${"Accept new key"}
-    .action=${() => store.people.acceptKey(userId)}
+    .action=${() => store.people.acceptKey(person)}
     @confirmed=${confirmed}
     @done=${done}
   ></balon-confirm>`;

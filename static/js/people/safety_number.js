@@ -32,7 +32,7 @@ class SafetyNumber extends Dialog {
     if (this.busy) return;
     Object.assign(this, { busy: true, problem: null, said: null });
     try {
-      await this.store.people.verify(this.person.user_id, isVerified);
+      await this.store.people.verify(this.person, isVerified);
       this.#changed({ verified: isVerified });
       this.said = isVerified ? "Marked as verified, on all your devices." : "Not verified any more.";
     } catch (error) {

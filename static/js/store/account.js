@@ -11,6 +11,7 @@ export class Account {
   wantsKitCheck = false; // the settings are to open with the check of the kit
 
   #era = 0;
+  #isPutOff = false; // the answer to an older question may still be on its way
 
   constructor(store) {
     this.store = store;
@@ -18,6 +19,7 @@ export class Account {
 
   forget() {
     this.#era += 1;
+    this.#isPutOff = false;
     this.#set({ deleteAfter: null, exported: null, rotation: null, isKitDue: false, wantsKitCheck: false });
   }
 
@@ -60,15 +62,23 @@ export class Account {
     this.#set({ isKitDue: false });
   }
 
+  /** A kit that was just shown is due too until it is put off, when it was saved; meanwhile nobody is reminded of it. */
   async loadReminder() {
     const era = this.#era;
     const { due } = await this.store.call("kit_reminder");
-    if (era === this.#era) this.#set({ isKitDue: due });
+    if (era === this.#era && !this.#isPutOff) this.#set({ isKitDue: due });
   }
 
   async putOffReminder() {
     await this.store.call("put_off_kit_reminder");
+    this.#isPutOff = true;
     this.#set({ isKitDue: false });
+  }
+
+  kitSaved() {
+    this.#isPutOff = true;
+    this.#set({ isKitDue: false });
+    this.putOffReminder().catch(() => {}); // then it comes sooner, which is no harm
   }
 
   /** Opens the settings with the check of the kit. */

@@ -62,7 +62,8 @@ export class Library {
 
   async accept(id) {
     await this.store.call("accept_invitation", id);
-    this.take({ conversations: this.items.map((item) => (item.id === id ? { ...item, invitation: null } : item)) });
+    const accepted = (item) => (item.id === id ? { ...item, invitation: null } : item);
+    this.take({ conversations: (this.items ?? []).map(accepted) });
   }
 
   decline(id) {

@@ -24,14 +24,15 @@ export class People {
     return this.store.call("change_role", id, userId, role);
   }
 
-  async verify(userId, isVerified) {
-    await this.store.call("verify_member", userId, isVerified);
+  /** The number travels along: what was compared is verified, and no key that came meanwhile. */
+  async verify({ user_id: userId, safety_number: number }, isVerified) {
+    await this.store.call("verify_member", userId, isVerified, number);
     this.store.changed("members");
   }
 
   /** The conversations that the changed key stopped are judged anew; the open one shows what was withheld. */
-  async acceptKey(userId) {
-    await this.store.call("accept_key", userId);
+  async acceptKey({ user_id: userId, safety_number: number }) {
+    await this.store.call("accept_key", userId, number);
     this.store.changed("members");
     const { thread } = this.store;
     if (thread?.id && thread.alarms.some(({ code }) => code === "key-changed")) await thread.load();

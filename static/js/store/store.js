@@ -163,7 +163,7 @@ export class Store extends EventTarget {
   }
 
   kitSaved() {
-    this.account.putOffReminder().catch(() => {}); // then it comes sooner, which is no harm
+    this.account.kitSaved();
     if (this.entering) this.router.go(location.pathname, { replace: true });
     this.kit = this.entering = null;
     this.changed("kit");

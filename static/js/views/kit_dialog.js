@@ -49,7 +49,7 @@ class KitDialog extends Element {
   }
 
   render() {
-    const { kit } = this.store;
+    const { kit, entering } = this.store;
     return html`
       <dialog
         class="dialog kit"
@@ -60,7 +60,8 @@ class KitDialog extends Element {
       >
         <h2 id="kit-title" tabindex="-1" autofocus>Save your recovery kit</h2>
         <p class="lead">
-          It is the only way back into your account if you forget your password. It is shown this one time.
+          It is the only way back into your account if you forget your password. It is shown this one
+          time.${entering === "sign-up" ? nothing : " The kit that you had before no longer works."}
         </p>
         <div class="kit-card">
           <dl>
