@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.conftest import SIGNED_IN, OpenPage, calls, emit, expect_calls
+from tests.page.conftest import SIGNED_IN, OpenPage, calls, emit, expect_calls, release
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -35,6 +35,7 @@ def invitation(page: Page, name: str = "Sailing in June") -> Locator:
 def test_it_says_from_whom_to_what_as_what_and_opens_nothing(open_page: OpenPage) -> None:
     page = open_invitation(open_page)
     card = invitation(page)
+    expect(card.get_by_role("heading", name="Sailing in June")).to_be_focused()
     expect(card).to_contain_text("bob invites you")
     expect(card).to_contain_text("Not verified")
     expect(card).to_contain_text("Member. Reads and writes")
@@ -83,6 +84,16 @@ def test_accepting_where_it_is_open_opens_it_once(open_page: OpenPage) -> None:
     expect(page.get_by_role("textbox", name="Message", exact=True)).to_be_focused()
     opened = expect_calls(page, "accept_invitation", 1)
     assert opened == [[ID]]
+
+
+def test_whoever_went_elsewhere_meanwhile_is_not_taken_back(open_page: OpenPage) -> None:
+    page = open_invitation(open_page, held=["accept_invitation"])
+    invitation(page).get_by_role("button", name="Accept").click()
+    page.get_by_role("link", name="SQL window functions").click()
+    expect(page.get_by_role("article").first).to_be_visible()
+    release(page, "accept_invitation")
+    expect(page.get_by_role("heading", name="Invitations")).to_have_count(0)
+    expect(page.get_by_role("heading", level=1)).to_have_text("SQL window functions")
 
 
 def test_declining_leads_back_without_a_word_about_being_removed(open_page: OpenPage) -> None:
@@ -136,6 +147,7 @@ def test_whoever_invites_can_be_verified_before(open_page: OpenPage) -> None:
 
 def test_under_a_changed_key_nothing_is_accepted(open_page: OpenPage) -> None:
     page = open_invitation(open_page, problems={"accept_invitation": KEY_CHANGED})
+    expect(invitation(page)).to_be_visible()
     page.evaluate("globalThis.fakeCore.directory.get('bob').key_changed = true")
     invitation(page).get_by_role("button", name="Accept", exact=True).click()
     alert = invitation(page).get_by_role("alert")

@@ -112,6 +112,7 @@ def test_nobody_passes_for_the_assistant_by_their_name(open_page: OpenPage) -> N
 def test_alone_nothing_is_said_about_where_messages_go(open_page: OpenPage) -> None:
     page = open_group(open_page, ALICE)
     expect(page.get_by_text("Sent to the assistant").first).to_be_hidden()
+    expect(box(page)).to_have_accessible_description("")
     emit(page, "conversation", {"conversation_id": CONVERSATION, "people": 2})
     expect(page.get_by_text("Sent to the assistant").first).to_be_visible()
 
@@ -178,7 +179,7 @@ def test_a_choice_that_could_not_be_saved_is_an_alarm_and_changes_nothing(open_p
     page.get_by_role("button", name="Conversation", exact=True).click()
     page.get_by_role("menuitemradio", name="When mentioned").click()
     expect(page.get_by_role("alert")).to_contain_text("No model.")
-    expect(box(page)).to_have_accessible_description("")
+    expect(box(page)).to_have_accessible_description("Every message goes to the assistant too.")
 
 
 # --- Readers ---

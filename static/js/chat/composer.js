@@ -166,7 +166,8 @@ class Composer extends Element {
   get #hint() {
     const { thread } = this;
     if (thread?.role === "reader") return "You are a reader here. An owner can let you write.";
-    if (thread?.assistant !== "mention" || !thread.writable) return nothing;
+    if (!thread?.isMixed || !thread.writable) return nothing;
+    if (thread.assistant === "always") return "Every message goes to the assistant too.";
     return mentionsAssistant(this.text) ? "This goes to the assistant too." : "Write @assistant to ask";
   }
 

@@ -13,6 +13,7 @@ import { trust } from "./trust.js";
 class Invitation extends Element {
   static properties = {
     item: { attribute: false }, // the ConversationItem
+    takesFocus: { attribute: false }, // it is what was opened, and not one of several on the first page
     known: { state: true },
     busy: { state: true }, // "accept" or "decline"
     asked: { state: true }, // which of them was asked for last
@@ -39,8 +40,16 @@ class Invitation extends Element {
     this.store.removeEventListener("members", this.#load);
   }
 
+  #isAnother(changed) {
+    return changed.has("item") && changed.get("item")?.id !== this.item.id;
+  }
+
+  updated(changed) {
+    if (this.takesFocus && this.#isAnother(changed)) this.querySelector("h2").focus({ preventScroll: true });
+  }
+
   willUpdate(changed) {
-    if (!changed.has("item") || changed.get("item")?.id === this.item.id) return;
+    if (!this.#isAnother(changed)) return;
     Object.assign(this, { known: null, problem: null, busy: null, comparing: false });
     this.#load();
   }
@@ -60,8 +69,9 @@ class Invitation extends Element {
   /** Whoever accepts wants to read: the conversation opens, and its text box takes the focus. */
   async #accept() {
     const { item, store } = this;
+    const { route } = store.router;
     await store.library.accept(item.id);
-    store.router.go(conversationPath(item.id));
+    if (store.router.route === route) store.router.go(conversationPath(item.id));
   }
 
   /** Whoever invites, as the signed list shows them; as the conversation list does until that is there. */

@@ -108,7 +108,11 @@ class Chat extends Element {
     const { store } = this;
     return html`
       <div class="invitation-view">
-        <balon-invitation .store=${store} .item=${store.library.item(store.thread.id)}></balon-invitation>
+        <balon-invitation
+          .store=${store}
+          .item=${store.library.item(store.thread.id)}
+          .takesFocus=${true}
+        ></balon-invitation>
       </div>
     `;
   }
