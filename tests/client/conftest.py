@@ -22,6 +22,7 @@ from tests.client.tab import Profile, Tab, password
 from tests.keys import VECTORS
 
 ALICE, BOB, CHARLIE = "alice@example.org", "bob@example.org", "charlie@example.org"
+SPARE = "spare"
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -45,8 +46,8 @@ def rsa_key():
 
 @pytest.fixture(scope="session")
 def rsa_keys(rsa_key) -> dict:
-    """An RSA key for each person: what one of them can open says nothing about the others."""
-    others = {login: rsa.generate_private_key(65537, 4096) for login in (BOB, CHARLIE)}
+    """An RSA key for each person, and a spare one: what one of them can open says nothing about the others."""
+    others = {login: rsa.generate_private_key(65537, 4096) for login in (BOB, CHARLIE, SPARE)}
     return {ALICE: rsa_key, **others}
 
 

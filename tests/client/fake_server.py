@@ -52,9 +52,13 @@ class Lie:
     pattern: re.Pattern
     rewrite: Rewrite
     times: int
+    jar: "Jar | None" = None
 
-    def matches(self, method: str, path: str) -> bool:
-        return self.times > 0 and method == self.method and self.pattern.fullmatch(path) is not None
+    def matches(self, ask: "Ask") -> bool:
+        is_heard = self.jar in {None, ask.jar}
+        return (
+            is_heard and self.times > 0 and ask.method == self.method and self.pattern.fullmatch(ask.path) is not None
+        )
 
 
 @dataclass
@@ -104,9 +108,10 @@ class FakeServer(Rooms):
 
     # --- For tests ---
 
-    def lie(self, method: str, pattern: str, rewrite: Rewrite, times: int = 10**9) -> None:
-        """From now on rewrites what it answers to these requests; `rewrite` may also raise."""
-        self._lies.append(Lie(method, re.compile(pattern), rewrite, times))
+    def lie(self, method: str, pattern: str, rewrite: Rewrite, times: int = 10**9, *, to=None) -> None:
+        """From now on rewrites what it answers to these requests, of one tab's browser; `rewrite` may also raise."""
+        jar = to.profile.jar if to is not None else None
+        self._lies.append(Lie(method, re.compile(pattern), rewrite, times, jar))
 
     def be_honest(self) -> None:
         self._lies.clear()
@@ -141,10 +146,11 @@ class FakeServer(Rooms):
         expected = session["csrf"] if session else ANONYMOUS_TOKEN
         if method != "GET" and headers.get("csrf") != expected:
             raise problem(403, "csrf-refused")
-        status, value = self._route(Ask(jar, session, method, path, query, content, body or b"", headers.get("proof")))
+        ask = Ask(jar, session, method, path, query, content, body or b"", headers.get("proof"))
+        status, value = self._route(ask)
         value = copy.deepcopy(value)
         for lie in self._lies:
-            if lie.matches(method, path):
+            if lie.matches(ask):
                 lie.times -= 1
                 value = lie.rewrite(value)
         return Response(status, value)

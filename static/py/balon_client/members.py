@@ -6,9 +6,11 @@ from uuid import UUID
 
 from balon.protocol.fingerprints import fingerprint_pair
 from balon.protocol.roster import MAX_MEMBERS, Member, Role, RosterOp
+from balon.protocol.statements import Bundle
 from balon.protocol.types import PublicKey
 from balon_client.alarms import KeyChangedError
 from balon_client.arguments import parse_id, parse_role
+from balon_client.bundles import BundleRefusedError
 from balon_client.chat_parts import ChatParts
 from balon_client.conversations import Conversation
 from balon_client.entries import Deed
@@ -112,6 +114,7 @@ class Members:
         found = await self._people.look_up(login)
         self._verify_accepted(found)
         bundle = found.bundle
+        await self._verify_newest(bundle)
         deed = Deed(
             op=RosterOp.INVITE,
             target_id=bundle.user_id,
@@ -135,6 +138,18 @@ class Members:
         if bundle.user_id == self._account.user_id:
             raise AlreadyMemberError("You are in this conversation already.")
         self._keyring.change(pin_contact(bundle.user_id, [PublicKey(bundle.idk_pub)], now_ms, bundle.login))
+
+    async def _verify_newest(self, bundle: Bundle) -> None:
+        """Whoever replaced their encryption key did so in every conversation: an older bundle shows there (A6).
+
+        Raises:
+            BundleRefusedError: It states another key than a roster that they are on.
+        """
+        for conversation in self._library.newest_first:
+            if _states_other_key(conversation, bundle):
+                await self._library.fetch(conversation.id)
+                if _states_other_key(conversation, bundle):
+                    raise BundleRefusedError
 
     def _plan_invitation(self, conversation: Conversation, deed: Deed, known_seq: int) -> Deed | None:
         _verify_owner(conversation)
@@ -235,6 +250,11 @@ class Members:
         self._people.offered.pop(user_id, None)
         await self._keyring.save()
         await self._library.rejudge()
+
+
+def _states_other_key(conversation: Conversation, bundle: Bundle) -> bool:
+    member = conversation.roster.members.get(bundle.user_id) if conversation.roster else None
+    return member is not None and (member.idk_pub, member.rsa_kid) != (bundle.idk_pub, bundle.rsa_kid)
 
 
 def _verify_owner(conversation: Conversation) -> None:

@@ -129,7 +129,9 @@ class People:
         except ProblemError as error:
             raise UnknownLoginError from None if error.status == _GONE else error
         (bundle,) = (await verify_bundles(self._parts.crypto, [record])).values()
-        if bundle.login != login:
+        stated = self._stated.get(bundle.user_id)
+        is_older = stated is not None and stated.idk_pub == bundle.idk_pub and stated.bundle_seq > bundle.bundle_seq
+        if bundle.login != login or is_older:
             raise BundleRefusedError
         await self._verify_is_only(bundle)
         self._note(bundle, None)
