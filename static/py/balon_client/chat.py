@@ -73,9 +73,12 @@ class Chat:
         people = People(parts)
         self._screen = Screen(parts, people)
         self.library = Library(parts, people, self._screen.tell)
-        self._histories = Histories(parts, self._screen, is_busy=lambda id_: bool(self.streams.running_in(id_)))
+        gateway = Gateway(parts)
+        self._histories = Histories(
+            parts, self._screen, gateway, is_busy=lambda id_: bool(self.streams.running_in(id_))
+        )
         rosters = RosterWriter(parts, self.library, people)
-        gateway, sender = Gateway(parts), Sender(parts, self.library, rosters)
+        sender = Sender(parts, self.library, rosters)
         self.streams = Streams(parts, gateway, sender, self._desk(send))
         chat = ChatParts(
             parts=parts,

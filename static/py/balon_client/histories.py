@@ -7,6 +7,7 @@ from uuid import UUID
 from balon_client.conversation_records import Head
 from balon_client.conversations import Conversation
 from balon_client.history import History
+from balon_client.inference import Gateway
 from balon_client.parts import Parts
 from balon_client.screen import Screen
 
@@ -16,16 +17,18 @@ _KEPT: Final = 6
 class Histories:
     """Keeps the histories of the conversations that were used last."""
 
-    def __init__(self, parts: Parts, screen: Screen, is_busy: Callable[[UUID], bool]) -> None:
+    def __init__(self, parts: Parts, screen: Screen, gateway: Gateway, is_busy: Callable[[UUID], bool]) -> None:
         """Begins with none.
 
         Args:
             parts: The session.
             screen: Tells which conversation is open; that one is kept.
+            gateway: Confirms replies.
             is_busy: Whether a reply is coming in a conversation; such a one is kept too.
         """
         self._parts = parts
         self._screen = screen
+        self._gateway = gateway
         self._is_busy = is_busy
         self._histories: dict[UUID, History] = {}
         self._seen: dict[UUID, Head] = {}
@@ -50,6 +53,7 @@ class Histories:
 
     async def load(self, conversation: Conversation) -> History:
         """Loads a history anew. What this tab saw of it before must still be there; keep it with `keep`."""
+        await self._gateway.meet()
         history = History(self._parts, conversation)
         await history.load_newest(self._newest_seen(conversation.id))
         return history

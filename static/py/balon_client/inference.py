@@ -1,5 +1,6 @@
 """The gateway as the browser sees it: verified, pinned, and the only one that prompts are sealed to (section 9)."""
 
+import contextlib
 import hashlib
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,7 +16,7 @@ from balon.protocol.statements import GatewayKey
 from balon.protocol.types import Envelope
 from balon_client.alarms import AnswerError, GatewayChangedError, GatewayKeyError
 from balon_client.conversations import Conversation
-from balon_client.errors import ProblemError
+from balon_client.errors import ClientError, ProblemError
 from balon_client.keyring_model import PinnedGateway, pin_gateway
 from balon_client.parts import Parts
 from balon_client.ports import encode_json
@@ -101,6 +102,15 @@ class Gateway:
                 self._fetch_once.renew()
             self._key = await self._fetch_once()
         return self._key
+
+    async def meet(self) -> None:
+        """Pins the gateway on first use, also of who only reads: without it nobody vouches for a reply.
+
+        What goes wrong is told to whoever asks the model; until then replies are not confirmed.
+        """
+        if not self._keyring.content.gateways:
+            with contextlib.suppress(ClientError):
+                await self.key()
 
     async def describe(self) -> dict[str, Any]:
         """Models and identity for the page (docs/worker.md)."""
