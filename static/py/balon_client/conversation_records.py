@@ -10,7 +10,7 @@ from balon_client.records import Signed
 from balon_client.wire import Fields
 
 MAX_PAGE: Final = 200
-MAX_ENTRIES: Final = 10_000
+MAX_ENTRIES: Final = 100_000
 MAX_PEOPLE: Final = 10_000
 
 
