@@ -56,10 +56,10 @@ def begin_stream(*, requester_id: UUID, draft: StreamDraft) -> bool:
     with transaction.atomic():
         conversation = selectors.lock_conversation(draft.conversation_id)
         selectors.require_role(requester_id=requester_id, conversation_id=draft.conversation_id, roles=ASKERS)
-        selectors.require_usable_epoch(conversation, draft.epoch)
         if (known := Stream.objects.filter(pk=draft.stream_id).first()) is not None:
             _check_same(known, draft)
             return False
+        selectors.require_usable_epoch(conversation, draft.epoch)
         _check_free(requester_id, draft)
         _create_stream(requester_id, draft)
     return True

@@ -58,6 +58,11 @@ class RosterEntry(models.Model):
     class Meta:
         verbose_name_plural = "roster entries"
         constraints = (models.UniqueConstraint(fields=("conversation_id", "seq"), name="roster_entry_once"),)
+        indexes = (
+            models.Index(
+                fields=("conversation_id", "epoch"), condition=models.Q(exposes=True), name="roster_entry_that_exposes"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"entry {self.seq} of {self.conversation_id}"

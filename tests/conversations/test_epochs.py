@@ -63,6 +63,36 @@ async def test_bob_gets_nothing_within_a_second_of_being_out(
         await hers.receive("stream-ended")
 
 
+async def test_bob_who_comes_back_at_once_follows_nothing_of_before(
+    room: Room, alice: Browser, bob: Browser, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+):
+    """He is told at once, whatever the watch over all sockets sees of it."""
+    monkeypatch.setattr("conversations.watch.INTERVAL_S", 3600)
+    async with open_socket(alice) as hers, open_socket(bob) as his:
+        request = await ask(hers, alice, room)
+        gateway.say(NONCE)
+        await his.send(subscribe(request))
+        await his.receive_frames(1)
+        await calling(room.act, "remove", alice, bob)
+        await calling(lambda: room.admit(alice, bob, fresh=True))
+        assert (await his.receive("stream-ended"))["reason"] == "gone"
+        gateway.say(framed(FRAME))
+        gateway.finish()
+        await hers.receive("stream-ended")
+        await his.expect_nothing("frame")
+
+
+async def test_a_request_that_was_taken_is_so_again_in_a_later_epoch(room: Room, alice: Browser, gateway: FakeGateway):
+    async with open_socket(alice) as hers:
+        request = await ask(hers, alice, room)
+        await calling(room.act, "rotate", alice)
+        await hers.send(request)
+        await hers.receive("accepted")
+        gateway.finish()
+        await hers.receive("stream-ended")
+    assert len(gateway.requests) == 1
+
+
 async def test_everyone_concerned_gets_notice(room: Room, alice: Browser, bob: Browser, charlie: Browser):
     async with open_socket(alice) as hers, open_socket(bob) as his, open_socket(charlie) as others:
         await calling(lambda: room.act("invite", alice, charlie, role="member"))
