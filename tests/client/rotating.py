@@ -16,7 +16,8 @@ LIST = "/api/v1/conversations"
 
 
 async def rotate(tab, *, new_identity=False, old=PASSWORD, new=NEW):
-    tab.platform.crypto._rsa_key = None
+    if new_identity:
+        tab.client._platform.crypto._rsa_key = None
     return await tab.rotate_account_keys(password(old), password(new), new_identity)
 
 

@@ -15,10 +15,11 @@ from tests.client.tab import password
 from tests.client.test_against_server import RealTab, _short_reply, installation, open_tab, upstream
 from tests.client.test_broken_off import FLOWS, Flow, expected, outcome
 
+pytestmark = pytest.mark.usefixtures("rsa_keys_at_hand")
 __all__ = ["_short_reply", "installation", "open_tab", "upstream"]
 RESTARTED, KILLED = "the server restarts before the request", "the server is killed while it works"
 LAST = [(name, flow.requests, how) for name, flow in FLOWS.items() for how in (*LOSSES, *CLOSINGS)]
-EVERY = [(name, at) for name in ("password", "recovery") for at in range(1, FLOWS[name].requests + 1)]
+EVERY = [(name, at) for name in ("password", "rotation", "recovery") for at in range(1, FLOWS[name].requests + 1)]
 
 
 class DyingHttp(BreakingHttpxHttp):
@@ -116,7 +117,7 @@ async def test_a_server_that_restarts_in_between_disturbs_nothing(scene, name, a
 
 
 @pytest.mark.parametrize("after_ms", [1, 15])
-@pytest.mark.parametrize("name", ["password", "recovery"])
+@pytest.mark.parametrize("name", ["password", "rotation", "recovery"])
 async def test_a_server_that_is_killed_while_it_works_did_all_or_nothing(scene, name, after_ms):
     flow, scene.tab.http.after_s = FLOWS[name], after_ms / 1000
     told = await scene.break_off(flow, flow.requests, KILLED)

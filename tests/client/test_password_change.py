@@ -198,6 +198,7 @@ async def test_a_tab_that_was_locked_meanwhile_stays_without_keys(alice, server)
     assert await refused(alice.change_password(password(), password(NEW))) == "signed-out"
     assert alice.keys is None
     assert alice.session["state"] == "signed-out"
+    assert server.account_of(ALICE)["user_id"] not in [each["user_id"] for each in server.state.sessions.values()]
 
 
 async def test_what_the_keyring_had_not_saved_is_saved_afterwards(alice, server, elsewhere):

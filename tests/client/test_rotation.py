@@ -462,4 +462,5 @@ async def test_whoever_is_locked_at_the_last_moment_gets_the_kit_all_the_same(al
     server._rotate = lock_first
     made = await rotate(alice)
     assert made["session"]["state"] == "signed-out"
+    assert server.account_of(ALICE)["user_id"] not in [each["user_id"] for each in server.state.sessions.values()]
     assert (await stranger.recover(made["kit"]["text"], password("another")))["session"]["state"] == "signed-in"

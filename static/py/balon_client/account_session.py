@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from balon_client.account import Account
+from balon_client.background import attempt_all
 from balon_client.events import Events
 from balon_client.keyring_model import Change
 from balon_client.opening import OpenedAccount
@@ -46,11 +48,12 @@ class AccountSession(Session):
             stored: Changes that wait in the keyring so far and are in that one already; all others go on into it.
 
         Raises:
-            SignedOutError: It was locked or ended in the meantime; what was kept of it is gone, since it is outdated.
+            SignedOutError: It was locked or ended in the meantime; what was kept of it is gone, since it is outdated,
+                and the server's part of it ends too, unless somebody else is signed in by now.
         """
         async with self._change:
             opened, is_current = self._open, False
-            if opened is not None and opened.parts.account is before:
+            if opened is not None and self.is_open(before):
                 self._open, is_current = None, True
                 await opened.close()
                 self._events.clear()
@@ -58,9 +61,19 @@ class AccountSession(Session):
                 self._carry_over([change for change in opened.parts.keyring.unsaved if change not in stored])
         if not is_current:
             await self._end(before.session_id, "account-changed")
+            await attempt_all([partial(self._leave, after.account.session_id)])
             raise SignedOutError
         self._notices.tell("account-changed", after.account.session_id)
         return self.view
+
+    def is_open(self, account: Account) -> bool:
+        """Whether the session with these keys is still open in this tab."""
+        return self._open is not None and self._open.parts.account is account
+
+    async def _leave(self, session_id: str) -> None:
+        """The change itself signed in again, for whoever had left by then."""
+        if await self._store.load() is None:
+            await self._log_out(session_id)
 
     def _carry_over(self, changes: Sequence[Change]) -> None:
         if self._open is not None:

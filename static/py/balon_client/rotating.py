@@ -205,7 +205,7 @@ class _Run:
         content = self._content(keyring.content, renewed, rekeyed)
         records = await self._records(renewed, keyring.version + 1, content)
         await self._verify_open()
-        request = RotationRequest(self._platform, self._session.accounts, self._before, renewed.old)
+        request = RotationRequest(self._platform, self._session, self._before, renewed.old)
         body = encode_json(_body(self._before, renewed, records, rekeyed))
         active = await request.send(body, terms_of(renewed.terms), renewed.keys)
         return None if active is None else self._adopt(renewed, records, content, active)

@@ -4,13 +4,14 @@ from typing import Final
 
 from balon.protocol.statements import AuthAction
 from balon_client.account_api import AccountApi
-from balon_client.accounts import Accounts, Begun
+from balon_client.account_session import AccountSession
+from balon_client.accounts import Begun
 from balon_client.alarms import AlarmError
 from balon_client.credentials import NotChangedError, OutcomeUnknownError, is_lost
 from balon_client.errors import ClientError, NetworkError, ProblemError, ResponseError
 from balon_client.opening import OpenedAccount, Terms
 from balon_client.ports import PasswordKeys, Platform
-from balon_client.problems import AccountChangedError
+from balon_client.problems import AccountChangedError, SignedOutError
 from balon_client.proofs import Challenge, Claim, sign_proof
 from balon_client.records import Active
 
@@ -33,17 +34,17 @@ class RotationTooLargeError(ClientError):
 class RotationRequest:
     """Sends a rotation until the server's word on it is known, within bounds."""
 
-    def __init__(self, platform: Platform, accounts: Accounts, before: OpenedAccount, old: PasswordKeys) -> None:
+    def __init__(self, platform: Platform, session: AccountSession, before: OpenedAccount, old: PasswordKeys) -> None:
         """Makes it.
 
         Args:
             platform: The ports.
-            accounts: Asks which terms the server keeps.
-            before: The account as it is, and whose session asks.
+            session: Whose request it is: once it is over, nothing more is sent.
+            before: The account as it is.
             old: Its password keys, which prove the request.
         """
         self._platform = platform
-        self._accounts = accounts
+        self._session = session
         self._before = before
         self._old = old
         self._api = AccountApi(platform.http, session_id=before.account.session_id)
@@ -73,21 +74,23 @@ class RotationRequest:
                 return await self._log_in(begun, keys)
             if begun.terms != self._before.terms:
                 raise AccountChangedError
-            if failure is not None and not is_lost(failure):
+            if failure is not None and _is_refusal(failure):
                 _verify_conflict(failure)
                 return None
             if sent == _SENDS:
                 break
             try:
                 return await self._post(begun, body)
-            except (NetworkError, ProblemError, ResponseError) as error:
+            except (NetworkError, ProblemError, ResponseError, SignedOutError) as error:
                 failure = error
         raise OutcomeUnknownError
 
     async def _begin(self, *, was_sent: bool) -> Begun:
-        """Which terms the server keeps, and a challenge."""
+        """Which terms the server keeps, and a challenge. Asked by a session that is not over."""
+        if was_sent and not self._session.is_open(self._before.account):
+            raise OutcomeUnknownError
         try:
-            return await self._accounts.begin(self._before.account.login)
+            return await self._session.accounts.begin(self._before.account.login)
         except AlarmError:
             raise
         except ClientError as error:
@@ -97,7 +100,7 @@ class RotationRequest:
 
     async def _log_in(self, begun: Begun, keys: PasswordKeys) -> Active:
         try:
-            return await self._accounts.log_in(begun.terms.login, begun.prelogin, keys.login_key)
+            return await self._session.accounts.log_in(begun.terms.login, begun.prelogin, keys.login_key)
         except AlarmError:
             raise
         except ClientError:
@@ -108,6 +111,11 @@ class RotationRequest:
         challenge = Challenge(begun.prelogin.challenge_id, begun.prelogin.challenge)
         proof = await sign_proof(self._platform, self._old.login_key, claim, challenge, body)
         return await self._api.rotate(body, proof)
+
+
+def _is_refusal(failure: ClientError) -> bool:
+    """Whether the server answered. What it refused may be a copy of the request, which the network sent twice."""
+    return isinstance(failure, SignedOutError) or not is_lost(failure)
 
 
 def _verify_conflict(refusal: ClientError) -> None:
