@@ -520,6 +520,39 @@ async def test_a_keyring_that_is_rolled_back_stops_a_known_device(alice, server,
     assert len(server.requests) == asked
 
 
+async def test_after_a_reload_nothing_is_listed_before_the_newest_keyring_is_there(alice, alices_browser, server):
+    old = copy.deepcopy(server.account_of(ALICE)["keyring"])
+    sent = await alice.say("Before")
+    await alice.keys.parts.keyring.save()
+    await alice.close()
+    server.account_of(ALICE)["keyring"] = old
+    server.requests.clear()
+    again = alices_browser.open_tab()
+    assert (await again.boot())["state"] == "signed-in"
+    for call in (again.list_conversations(), again.open_conversation(sent["conversation_id"])):
+        assert await refused(call) == "keyring-rollback"
+    server.notify("messages", sent["conversation_id"])
+    await again.until(lambda: len(again.alarms) > 1)
+    assert again.told("conversations") == []
+    assert {asked.path for asked in server.requests} == {"/api/v1/session", "/api/v1/keys/keyring"}
+
+
+async def test_a_keyring_that_cannot_be_asked_for_keeps_the_list_back(alice, alices_browser, server):
+    await alice.say("Before")
+    await alice.close()
+    again = alices_browser.open_tab()
+    await again.boot()
+
+    def lost(_answer):
+        raise NetworkError
+
+    server.lie("GET", "/api/v1/keys/keyring", lost)
+    assert await refused(again.list_conversations()) == "network"
+    assert again.told("conversations") == []
+    server.be_honest()
+    assert len(await again.list_conversations()) == 1
+
+
 async def test_a_keyring_of_another_account_stops_a_known_device(alice, server):
     server.account_of(ALICE)["keyring"] = server.account_of(BOB)["keyring"] | {"version": 9}
     server.notify("keyring", None)

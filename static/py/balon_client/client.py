@@ -52,7 +52,9 @@ class Client:
 
     def _chat_call(self, name: str) -> Call:
         async def call(*arguments: Any) -> object:
-            return await (await self._session.signed_in()).chat.calls[name](*arguments)
+            opened = await self._session.signed_in()
+            await opened.parts.keyring.confirm()
+            return await opened.chat.calls[name](*arguments)
 
         return call
 

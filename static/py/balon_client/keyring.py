@@ -16,6 +16,7 @@ from balon_client.errors import ClientError, DecryptionError, ProblemError
 from balon_client.keyring_model import Change, KeyringContent, parse_keyring
 from balon_client.ports import Crypto, Platform, RootKey
 from balon_client.records import KeyringRecord
+from balon_client.shared import Shared
 
 LOCK: Final = "keyring"
 SAVE_AFTER_S: Final = 1.5
@@ -62,10 +63,26 @@ class Keyring:
         self._lock = asyncio.Lock()
         self._alarm: AlarmError | None = None
         self._is_closed = False
+        self._is_confirmed = False
+        self._ask_once = Shared(self.refresh)
         self.version = version
         self.content = content
         self.revision = 0
         """Rises with every change of the content, here or elsewhere."""
+
+    async def confirm(self) -> None:
+        """Asks the server once in a session which keyring it has, before anything is read or written.
+
+        A session that goes on from its record knows what this browser has seen, but not yet whether the server was set
+        back since (A14). What it answers is judged by `verify_current`.
+
+        Raises:
+            NetworkError: The server cannot be reached.
+            ProblemError: It refuses.
+        """
+        if not self._is_confirmed:
+            with contextlib.suppress(AlarmError):
+                await self._ask_once()
 
     def verify_current(self) -> None:
         """Checks that the server has not taken back what this browser has seen of the keyring (A14).
@@ -150,7 +167,7 @@ class Keyring:
         except AlarmError as alarm:
             self._alarm = alarm
             raise
-        self._alarm = None
+        self._alarm, self._is_confirmed = None, True
         if content is None:
             return
         self._pending = [change for change in self._pending if change(content)]

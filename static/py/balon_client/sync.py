@@ -181,6 +181,7 @@ class Sync:
 
     async def _look(self, what: str, conversation_id: UUID) -> None:
         """Something changed: fetch it. A notice is a hint and says nothing that is believed."""
+        self._parts.keyring.verify_current()
         conversation = self.chat.library.get(conversation_id)
         if what == "streams" and conversation is not None:
             await self.chat.follow_streams(conversation)
