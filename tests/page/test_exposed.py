@@ -74,7 +74,7 @@ def test_progress_is_told_and_nothing_can_be_asked_for_twice(open_page: OpenPage
     expect(progress).to_be_visible()
     emit(page, "progress", {"task": "rotation", "done": 3, "total": 4})
     emit(page, "progress", {"task": "export", "done": 1, "total": 2})
-    expect(form).to_contain_text("If it breaks off, everything is as before.")
+    expect(form).to_contain_text("All of it is done, or nothing.")
     for name in ("Replace my keys", "Cancel"):
         form.get_by_role("button", name=name).click(force=True)
     expect(form).to_be_visible()

@@ -72,9 +72,9 @@ class ExposedSection extends Section {
           replace my identity key
         </label>
         <p class="hint" id="new-identity-hint">
-          Choose it if somebody may have used one of your devices, or written in your name. Everybody you share a
-          conversation with is then told that your key changed, cannot write there until they accept the new one, and
-          has to verify you again.
+          Whoever signed in as you may have copied this key too and can write in your name: replace it if that may have
+          happened. Everybody you share a conversation with is then told that your key changed, cannot write there until
+          they accept the new one, and has to verify you again.
         </p>
       </div>
     `;
