@@ -252,6 +252,21 @@ async def test_an_answer_that_the_own_new_title_has_overtaken_is_no_alarm(alice,
     assert (item["title"], item["alarm"]) == ("Newer", None)
 
 
+async def test_news_from_another_device_on_the_way_of_the_list_leave_nothing_out(alice, second_device, server):
+    second_device.platform.socket.is_dead = True
+    server.connections[-1].shut(1006)
+    conversation_id = (await alice.say("Hello"))["conversation_id"]
+    server.gate = asyncio.Event()
+    listing = asyncio.ensure_future(second_device.keys.chat.library.refresh())
+    await settle()
+    gate, server.gate = server.gate, None
+    await alice.keys.parts.keyring.save()
+    await second_device.keys.parts.keyring.refresh()
+    gate.set()
+    await listing
+    assert [item["id"] for item in await second_device.list_conversations()] == [conversation_id]
+
+
 async def test_a_deleted_conversation_is_gone_in_every_tab(alice, other_tab, server):
     conversation_id = await talk(alice, "Hello")
     await other_tab.open_conversation(conversation_id)

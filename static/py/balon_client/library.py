@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from balon_client.alarms import AlarmError, AnswerError, ConversationError, KeyChangedError
-from balon_client.conversation_records import ConversationRecord
+from balon_client.conversation_records import ConversationPage, ConversationRecord
 from balon_client.conversations import Conversation
 from balon_client.creating import create_conversation
 from balon_client.errors import ProblemError
@@ -99,9 +99,8 @@ class Library:
         await self._refresh_once()
 
     async def _refresh(self) -> None:
-        before, known = set(self._conversations), self._marks()
-        page = await self._api.conversations(None)
-        await self._take(self._not_overtaken(page.conversations, known))
+        before = set(self._conversations)
+        page = await self._take_page(None)
         if not self.is_loaded:
             self._next = page.next
         self._remove_missing(before, page.conversations, is_everything=page.next is None)
@@ -111,12 +110,21 @@ class Library:
     async def load_older(self) -> bool:
         """Fetches one page further; says whether there are more."""
         if self._next is not None:
-            known = self._marks()
-            page = await self._api.conversations(self._next)
-            await self._take(self._not_overtaken(page.conversations, known))
+            page = await self._take_page(self._next)
             self._next = page.next
             self.publish()
         return self._next is not None
+
+    async def _take_page(self, cursor: str | None) -> ConversationPage:
+        """Takes one page; asks again where what was learned meanwhile, here or elsewhere, overtook the answer."""
+        for _ in range(_ATTEMPTS):
+            known = self._marks()
+            page = await self._api.conversations(cursor)
+            current = self._not_overtaken(page.conversations, known)
+            if len(current) == len(page.conversations):
+                break
+        await self._take(current)
+        return page
 
     async def fetch(self, conversation_id: UUID, *, anew: bool = False) -> Conversation:
         """Fetches and verifies one conversation.
