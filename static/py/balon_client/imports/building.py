@@ -10,7 +10,7 @@ from balon_client.imports.identifiers import Identifiers
 from balon_client.imports.markdown import put_together
 from balon_client.imports.model import ImportedConversation, ImportedMessage
 from balon_client.imports.texts import split_text
-from balon_client.imports.times import fill_times
+from balon_client.imports.times import fill_times, is_sane
 from balon_client.imports.values import name_of, title_of
 
 
@@ -42,10 +42,15 @@ def build_conversation(
         id=identifiers.derive("conversation", *place),
         source_id=name_of(place[1]) or "",
         title=title_of(transcript.title),
-        created_ms=times[0],
+        created_ms=_begin_of(transcript, times[0], now_ms),
         messages=tuple(messages),
         left_out=MappingProxyType(transcript.count_omissions()),
     )
+
+
+def _begin_of(transcript: Transcript, first_ms: int, now_ms: int) -> int:
+    created_ms = transcript.created_ms
+    return min(created_ms, first_ms) if created_ms is not None and is_sane(created_ms, now_ms) else first_ms
 
 
 def _place_of(transcript: Transcript, first: Draft, raw: bytes) -> tuple[str, str]:

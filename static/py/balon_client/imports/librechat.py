@@ -68,8 +68,9 @@ def _nodes_of(messages: list[Any]) -> dict[str, Node]:
     nodes = _unfold(messages)
     if any(list_of(node.message.get("children")) for node in nodes.values()):
         return nodes
-    named = {node.id: replace(node, parent=_parent_of(node.message)) for node in nodes.values()}
-    return named if any(node.parent for node in named.values()) else _chain(nodes)
+    if not any(identifier_of(node.message.get("parentMessageId")) for node in nodes.values()):
+        return _chain(nodes)
+    return {name: replace(node, parent=_parent_of(node.message)) for name, node in nodes.items()}
 
 
 def _unfold(messages: list[Any]) -> dict[str, Node]:
