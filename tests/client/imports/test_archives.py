@@ -59,7 +59,7 @@ def test_a_bare_file_and_its_archive_say_the_same():
 
 
 def test_numbered_files_are_read_in_order():
-    files = {f"conversations-{n:03}.json": chats(str(n)) for n in (10, 2, 0)}
+    files = {f"conversations-{n}.json": chats(str(n)) for n in (10, 2, 0)}
     assert sources(pack({"chat.html": b"", **files, "export_manifest.json": b"{}"})) == ["0", "2", "10"]
 
 
@@ -74,6 +74,7 @@ def test_copies_that_macos_adds_are_not_read():
         "x/conversations.json": chats("a"),
     }
     assert sources(pack(files)) == ["a"]
+    assert sources(pack({"__MACOSX/._a.json": b"\x00\x05", "a.json": encode(LibreChat().build())})) == ["chat-3"]
 
 
 @pytest.mark.parametrize(

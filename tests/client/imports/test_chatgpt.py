@@ -222,7 +222,7 @@ def test_code_for_the_interpreter_comes_over_and_what_it_printed_is_noted():
         "tool", {"content_type": "execution_output", "text": "2"}, parent="node-2"
     )
     found = read_one(chat.build(current_node="node-3"))
-    assert texts(found) == ["A question", "```python\n1 + 1\n```", "*[Not imported: a step of a tool]*\n\nAn answer"]
+    assert texts(found) == ["A question", "```python\n1 + 1\n```", "*[Not imported: the use of a tool]*\n\nAn answer"]
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_what_tools_answer_is_a_step(content):
     chat.node("tool", content)
     chat.reply("An answer")
     found = read_one(chat.build())
-    assert texts(found) == ["A question", "*[Not imported: a step of a tool]*\n\nAn answer"]
+    assert texts(found) == ["A question", "*[Not imported: the use of a tool]*\n\nAn answer"]
     assert left_out(found) == {"tool": 1}
 
 
@@ -260,7 +260,7 @@ def test_a_picture_that_a_tool_made_stands_between_the_questions():
     found = read_one(chat.build())
     assert spoken(found) == [
         ("user", "Draw a skerry"),
-        ("assistant", "*[Not imported: a step of a tool, an image]*"),
+        ("assistant", "*[Not imported: the use of a tool, an image]*"),
         ("user", "Thanks"),
     ]
     assert left_out(found) == {"tool": 1, "image": 1}

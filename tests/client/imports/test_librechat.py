@@ -42,6 +42,15 @@ def test_without_times_the_branch_that_stands_last_is_the_one():
     assert texts(read_one(chat.nest())) == texts(read_one(branched().build()))
 
 
+def test_messages_that_were_just_written_have_no_time_yet_and_are_the_newest():
+    chat = LibreChat()
+    question = chat.ask("A question")
+    chat.reply("An answer of yesterday")
+    chat.reply("An answer of just now", parent=question)
+    del chat.messages[-1]["createdAt"]
+    assert texts(read_one(chat.build()))[-1].endswith("An answer of just now")
+
+
 def test_messages_that_name_no_parents_follow_each_other():
     chat = LibreChat()
     for text in ("One", "Two", "Three"):
@@ -98,7 +107,7 @@ def test_content_counts_before_text():
         ({"type": "think", "think": "Hm."}, "", {"reasoning": 1}),
         (
             {"type": "tool_call", "tool_call": {"name": "tide", "output": "high"}},
-            "*[Not imported: a step of a tool]*",
+            "*[Not imported: the use of a tool]*",
             {"tool": 1},
         ),
         ({"type": "image_file", "image_file": {"file_id": "f"}}, "*[Not imported: an image]*", {"image": 1}),
@@ -166,9 +175,10 @@ def test_an_agent_is_known_by_its_name():
 
 def test_only_what_the_person_wrote_is_a_question():
     chat = LibreChat()
-    chat.add("One", mine=True, isCreatedByUser="true")
-    chat.add("Two", mine=True)
-    assert [role for role, _ in spoken(read_one(chat.build()))] == ["assistant", "user"]
+    chat.add("One", mine=True, isCreatedByUser="true", model="imagined")
+    chat.add("Two", mine=True, model="imagined")
+    found = read_one(chat.build())
+    assert [(message.role, message.model) for message in found.messages] == [("assistant", "imagined"), ("user", None)]
 
 
 def test_the_export_is_one_object():

@@ -2,12 +2,13 @@
 
 import pytest
 
-from balon_client.imports.errors import DamagedConversationError, EmptyConversationError
+from balon_client.imports.errors import DamagedConversationError, DuplicateConversationError, EmptyConversationError
 from tests.client.imports.exports import (
     START_S,
     OpenWebUI,
     encode,
     left_out,
+    read,
     read_bytes,
     read_one,
     refusal,
@@ -61,6 +62,15 @@ def test_messages_of_a_list_with_the_same_identifier_stay_apart():
     ]
     found = read_one({"chat": {"messages": messages}})
     assert texts(found) == ["One", "Two", "Three"]
+
+
+def test_chats_without_any_identifier_are_known_by_what_is_in_them():
+    def chat(text):
+        return {"title": "Old", "messages": [{"role": "user", "content": text}]}
+
+    first, second, third = read(chat("One"), chat("Two"), chat("One"))
+    assert first.id != second.id
+    assert type(third.problem) is DuplicateConversationError
 
 
 def test_the_tree_counts_where_there_is_a_list_as_well():
@@ -147,10 +157,10 @@ def test_a_merged_answer_follows_the_answer_it_was_made_of():
     ("fold", "note", "kind"),
     [
         (THOUGHTS, "", "reasoning"),
-        (CALL, "*[Not imported: a step of a tool]*\n\n", "tool"),
+        (CALL, "*[Not imported: the use of a tool]*\n\n", "tool"),
         (
             '<details type="code_interpreter" done="true" output="2">\n```python\n1+1\n```\n</details>',
-            "*[Not imported: a step of a tool]*\n\n",
+            "*[Not imported: the use of a tool]*\n\n",
             "tool",
         ),
     ],
@@ -168,7 +178,7 @@ def test_folds_are_cut_out_of_replies(fold, note, kind):
 def test_folds_between_paragraphs_leave_their_note_there():
     chat = OpenWebUI()
     chat.reply(f"Before\n{CALL}{CALL}{THOUGHTS}after")
-    assert texts(read_one(chat.build())) == ["Before\n\n*[Not imported: 2 steps of tools]*\n\nafter"]
+    assert texts(read_one(chat.build())) == ["Before\n\n*[Not imported: 2 uses of tools]*\n\nafter"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """JSON of any depth, as strict as RFC 8259."""
 
+import copy
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -8,9 +10,20 @@ from hypothesis import strategies as st
 
 from balon_client.imports import parsing
 from balon_client.imports.errors import ConversationTooLargeError, DamagedConversationError
-from balon_client.imports.parsing import parse_deep, parse_value
+from balon_client.imports.parsing import parsed_text, parsed_value
 from balon_client.imports.splitting import RawValue
 from tests.client.imports.test_splitting import VALUES
+
+
+def parse_deep(text: str):
+    with parsed_text(text) as value:
+        return copy.deepcopy(value)
+
+
+def parse_value(value: RawValue):
+    with parsed_value(value) as parsed:
+        return copy.deepcopy(parsed)
+
 
 BROKEN = [
     *('{"a"}', '{"a":}', '{"a":1,}', "{,}", '{"a":1 "b":2}', "{a:1}", "{'a':1}", '{"a":1]', "{1:2}", "{[]:1}", "{]"),
@@ -57,10 +70,29 @@ def test_halves_of_characters_are_parsed():
 @pytest.mark.parametrize("depth", [64, 65, 100_000])
 def test_depth_is_no_matter(depth):
     raw = b'{"a":' * depth + b"1" + b"}" * depth
-    value = parse_value(RawValue(raw, depth))
-    for _ in range(depth):
-        value = value["a"]
-    assert value == 1
+    with parsed_value(RawValue(raw, depth)) as value:
+        inner = value
+        for _ in range(depth):
+            inner = inner["a"]
+        assert inner == 1
+
+
+@pytest.mark.parametrize("end", ["]" * 1000, ""], ids=["whole", "broken off"])
+def test_deep_values_are_taken_apart(end, monkeypatch):
+    """Freeing them as they are would recurse."""
+    seen = []
+
+    def spy(text, containers):
+        seen.append(containers)
+        return parse(text, containers)
+
+    parse = parsing._parse_deep
+    monkeypatch.setattr(parsing, "_parse_deep", spy)
+    with suppress(ValueError), parsed_text("[" * 1000 + "1" + end) as value:
+        assert value
+    (containers,) = seen
+    assert len(containers) == 1000
+    assert not any(containers)
 
 
 def test_bytes_that_are_no_utf_8_are_damage():
@@ -80,9 +112,9 @@ def test_too_many_values_are_too_large(monkeypatch):
 
 
 def test_memory_that_is_not_there_is_too_large(monkeypatch):
-    def fail(_text):
+    def fail(_text, _containers):
         raise MemoryError
 
-    monkeypatch.setattr(parsing, "parse_deep", fail)
+    monkeypatch.setattr(parsing, "_parse_deep", fail)
     with pytest.raises(ConversationTooLargeError):
         parse_value(RawValue(b"[]", 1000))

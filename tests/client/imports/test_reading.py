@@ -320,9 +320,9 @@ def test_changed_bytes_give_conversations_or_an_error(source, data):
 
 
 def test_hundreds_of_thousands_of_nodes_are_read():
-    nodes = ",".join(f'"{n}":{{"parent":"{n - 1}"}}' for n in range(250_000))
+    nodes = ",".join(f'"{n}":{{"parent":"{n - 1}"}}' for n in range(100_000))
     said = '{"author":{"role":"user"},"content":{"content_type":"text","parts":["The end"]}}'
-    raw = f'[{{"conversation_id":"c","current_node":"x","mapping":{{{nodes},"x":{{"parent":"249999","message":{said}}}}}}}]'
+    raw = f'[{{"conversation_id":"c","current_node":"x","mapping":{{{nodes},"x":{{"parent":"99999","message":{said}}}}}}}]'
     (found,) = read_bytes(raw.encode())
     assert texts(found)[0] == "The end"
 

@@ -134,7 +134,7 @@ def test_a_long_message_becomes_several_with_identifiers_of_their_own():
         ([Omission(LeftOut.IMAGE)], "*[Not imported: an image]*"),
         (
             [Omission(LeftOut.IMAGE), Omission(LeftOut.TOOL), Omission(LeftOut.IMAGE)],
-            "*[Not imported: 2 images, a step of a tool]*",
+            "*[Not imported: 2 images, the use of a tool]*",
         ),
         ([Omission(LeftOut.FILE, name="a.txt")], "*[Not imported: a file (a.txt)]*"),
         ([Omission(LeftOut.FILE, name=str(n)) for n in range(7)], "*[Not imported: 7 files (0, 1, 2, 3, 4, …)]*"),

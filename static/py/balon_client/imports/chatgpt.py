@@ -9,7 +9,7 @@ from balon_client.imports.errors import DamagedConversationError
 from balon_client.imports.markdown import cut_citations, fence, refine
 from balon_client.imports.model import LeftOut
 from balon_client.imports.notes import Omission
-from balon_client.imports.parsing import parse_deep
+from balon_client.imports.parsing import parsed_text
 from balon_client.imports.times import parse_time
 from balon_client.imports.trees import Node, choose_branch, draft_branch
 from balon_client.imports.values import JsonObject, identifier_of, list_of, name_of, object_of, text_of
@@ -185,9 +185,13 @@ def _canvas_pieces(content: JsonObject) -> list[Piece]:
     """A document that the model began beside the conversation. Its later changes are steps of a tool."""
     written = "".join(piece for piece in _part_pieces(content) if isinstance(piece, str))
     try:
-        document = object_of(parse_deep(written))
+        with parsed_text(written) as document:
+            return _document_pieces(object_of(document))
     except ValueError:
-        document = {}
+        return [Omission(LeftOut.TOOL)]
+
+
+def _document_pieces(document: JsonObject) -> list[Piece]:
     kind, _, language = text_of(document.get("type")).partition("/")
     text = text_of(document.get("content"))
     if not text.strip():

@@ -17,7 +17,7 @@ _NOTED: Final = {
     LeftOut.FILE: ("a file", "{} files"),
     LeftOut.AUDIO: ("a recording", "{} recordings"),
     LeftOut.VIDEO: ("a video", "{} videos"),
-    LeftOut.TOOL: ("a step of a tool", "{} steps of tools"),
+    LeftOut.TOOL: ("the use of a tool", "{} uses of tools"),
     LeftOut.BRANCH: ("a message of another branch", "{} messages of other branches"),
     LeftOut.GAP: ("earlier messages that the file does not hold", "earlier messages that the file does not hold"),
     LeftOut.OTHER: ("something of an unknown kind", "{} things of unknown kinds"),

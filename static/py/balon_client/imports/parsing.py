@@ -1,12 +1,14 @@
 """Parses the JSON of one conversation: strictly, and however deep it is nested.
 
-The scanner of the standard library recurses, which a nesting of a few thousand would carry beyond the stack of
-WebAssembly. LibreChat nests each message into the one before, so depth is ordinary there: such values are parsed
-without recursion.
+The scanner of the standard library recurses, and so does whoever frees a nested value: a few thousand levels carry
+both beyond the stack of WebAssembly, which ends the interpreter. LibreChat nests each message into the one before, so
+depth is ordinary there. Such values are parsed without recursion, and taken apart when they are done with.
 """
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 from balon_client.imports.errors import ConversationTooLargeError, DamagedConversationError
@@ -24,36 +26,58 @@ def _refuse_constant(name: str) -> None:
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def parse_value(value: RawValue) -> Any:
-    """Parses what `splitting` cut out.
+@contextmanager
+def parsed_value(value: RawValue) -> Iterator[Any]:
+    """Parses what `splitting` cut out. Nothing of it may be kept but its texts and numbers.
 
     Raises:
         DamagedConversationError: It is no JSON, or not in UTF-8.
         ConversationTooLargeError: It is more than can be held.
     """
+    with ExitStack() as stack:
+        yield _enter(stack, value)
+
+
+def _enter(stack: ExitStack, value: RawValue) -> Any:
     if value.raw is None or value.raw.count(b",") > MAX_VALUES:
         raise ConversationTooLargeError
     try:
-        text = value.raw.decode()
-        return _DECODER.decode(text) if value.depth <= MAX_FLAT_DEPTH else parse_deep(text)
+        return stack.enter_context(parsed_text(value.raw.decode(), depth=value.depth))
     except ValueError:
         raise DamagedConversationError from None
     except MemoryError:
         raise ConversationTooLargeError from None
 
 
-def parse_deep(text: str) -> Any:
-    """Parses JSON of any depth (RFC 8259). Of a name that an object holds twice, the last value counts.
+@contextmanager
+def parsed_text(text: str, *, depth: int | None = None) -> Iterator[Any]:
+    """Parses JSON of any depth (RFC 8259). Nothing of it may be kept but its texts and numbers.
+
+    Args:
+        text: The JSON. Of a name that an object holds twice, the last value counts.
+        depth: How deep it is nested, where that is known.
 
     Raises:
         ValueError: It is no JSON.
     """
+    containers: list[Any] = []
+    try:
+        is_flat = depth is not None and depth <= MAX_FLAT_DEPTH
+        yield _DECODER.decode(text) if is_flat else _parse_deep(text, containers)
+    finally:
+        for container in containers:
+            container.clear()
+
+
+def _parse_deep(text: str, containers: list[Any]) -> Any:
+    """Parses JSON, and adds every container in it that is not empty to a list."""
     scanner = _Scanner(text)
     root: list[Any] = []
     stack: list[Any] = [root]
     while True:
         child = scanner.take_item(stack[-1])
         if child is not None:
+            containers.append(child)
             stack.append(child)
             continue
         while len(stack) > 1 and scanner.skip(_CLOSING[type(stack[-1])]):

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -21,7 +22,7 @@ from balon_client.imports.identifiers import Identifiers
 from balon_client.imports.librechat import looks_like_librechat, read_librechat
 from balon_client.imports.model import ImportedConversation, RefusedConversation, Source
 from balon_client.imports.open_webui import looks_like_open_webui, read_open_webui
-from balon_client.imports.parsing import parse_value
+from balon_client.imports.parsing import parsed_value
 from balon_client.imports.splitting import Budget, RawValue, split_values
 from balon_client.imports.values import JsonObject, object_of, title_of
 
@@ -62,13 +63,10 @@ def recognize(raw: Raw) -> Source:
     is_empty = is_damaged = True
     for value in islice(_split(raw), _SAMPLE):
         is_empty = False
-        try:
-            conversation = object_of(parse_value(value))
-        except ConversationRefusedError:
-            continue
-        is_damaged = False
-        if source := _source_of(conversation):
-            return source
+        with suppress(ConversationRefusedError), parsed_value(value) as conversation:
+            is_damaged = False
+            if source := _source_of(object_of(conversation)):
+                return source
     if is_empty:
         raise EmptyExportError
     raise DamagedExportError if is_damaged else UnknownExportError
@@ -120,9 +118,10 @@ class _Reader:
         """Reads one conversation."""
         title = None
         try:
-            conversation = object_of(parse_value(value))
-            title = title_of(conversation.get("title"))
-            return self._convert(conversation, value.raw or b"")
+            with parsed_value(value) as parsed:
+                conversation = object_of(parsed)
+                title = title_of(conversation.get("title"))
+                return self._convert(conversation, value.raw or b"")
         except ConversationRefusedError as problem:
             # A new one: the one that was raised holds on to the whole text of the conversation.
             return RefusedConversation(number, title, type(problem)())
