@@ -52,4 +52,4 @@ EXPORTS = {
     "broken": beside(b'{"mapping":%s tru %s}' % (b'[{"a":' * DEPTH, b"}]" * DEPTH)),
     "canvas": encode([canvas.build()]),
 }
-sys.stdout.write(json.dumps({name: outcome(raw) for name, raw in EXPORTS.items()}))
+sys.stdout.write(json.dumps({name: outcome(raw) for name, raw in EXPORTS.items()}) + "\n")
