@@ -19,6 +19,7 @@ from tests.client.company import (
     user_id_of,
 )
 from tests.client.conftest import ALICE, BOB, CHARLIE
+from tests.client.crowd import Knowledge
 from tests.client.doubles.platform import settle
 from tests.client.forging import Forgery, Someone
 from tests.client.lies import changed, flip
@@ -438,6 +439,8 @@ async def test_among_several_people_whatever_is_left_out_or_moved_shows(alice, b
 
 
 FIELDS = {
+    "message_id": lambda alice, bob: str(uuid4()),
+    "prev_hash": lambda alice, bob: lambda text: flip(text, 4),
     "sender_id": lambda alice, bob: user_id_of(alice),
     "epoch": lambda alice, bob: 1,
     "seq": lambda alice, bob: 3,
@@ -455,6 +458,24 @@ async def test_no_field_of_anothers_message_can_be_changed(alice, bob, charlie, 
     view = await (await fresh_tab(alice)).open_conversation(conversation_id)
     assert "message-refused" in codes(view)
     assert view["messages"][at]["text"] is None
+
+
+async def test_a_message_of_another_that_comes_twice_is_shown_once(alice, bob, charlie, server):
+    """Over the list and over notices, in any order: three people, and each message one time."""
+    conversation_id = await two_epochs(alice, bob, charlie)
+    tab = await fresh_tab(alice)
+    await tab.open_conversation(conversation_id)
+    stored = room(server, conversation_id)["messages"]
+    server.lie("GET", MESSAGES, lambda answer: answer | {"messages": [*copy.deepcopy(stored[:3]), *answer["messages"]]})
+    await bob.send(conversation_id, "News", None)
+    await tab.until(lambda: len(stored) > 10 and tab.told("message"), "told")
+    await settle(100)
+    shown = [event["message"]["text"] for event in tab.told("message")]
+    assert not {"First", "Bob", "Charlie"} & set(shown)
+    server.be_honest()
+    view = await tab.open_conversation(conversation_id)
+    ids = [message["id"] for message in view["messages"]]
+    assert len(ids) == len(set(ids)) == len(stored)
 
 
 async def refuses_message(tab, conversation_id: str, code: str, text: str) -> None:
@@ -571,16 +592,19 @@ async def test_messages_from_before_a_rotation_that_come_with_it_are_no_alarm(al
     assert codes(view) == set()
 
 
-async def test_the_old_key_opens_nothing_of_what_follows(alice, bob, charlie, server):
+async def test_with_every_key_they_had_the_removed_open_nothing_that_follows(alice, bob, charlie, server):
+    """From the bytes that the server keeps, and with all that was ever granted to them."""
     conversation_id = await company(alice, bob, charlie)
-    old = conversation_of(charlie, conversation_id).keys[0].root
+    await bob.say("With Charlie", conversation_id)
     await alice.remove_member(conversation_id, user_id_of(charlie))
-    await alice.say("Without Charlie", conversation_id)
-    stored = room(server, conversation_id)["messages"][-2]
-    assert stored["epoch"] == 1
-    kids = {each["envelope"][11:32] for each in room(server, conversation_id)["messages"][:2]}
-    assert stored["envelope"][11:32] not in kids, "another key"
-    assert old is not None
+    await bob.say("Without Charlie", conversation_id)
+    known = {tab: Knowledge(Someone.of(tab)) for tab in (bob, charlie)}
+    for each in known.values():
+        each.learn(server, conversation_id)
+    stored = room(server, conversation_id)["messages"]
+    assert [each["epoch"] for each in stored] == [0, 0, 0, 0, 1, 1]
+    opened = {tab: [each.can_open(conversation_id, message) for message in stored] for tab, each in known.items()}
+    assert opened == {bob: [True] * 6, charlie: [True] * 4 + [False] * 2}
 
 
 # --- An alarm that was none ---

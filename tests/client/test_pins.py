@@ -268,6 +268,21 @@ async def test_a_bundle_that_does_not_hold_invites_nobody(alice, bob, server, rs
     assert server.asked("POST", ROSTER) == []
 
 
+async def test_a_key_that_was_exchanged_before_people_met_shows_in_their_safety_numbers(alice, bob, server, rsa_keys):
+    """First use trusts what the server gives: only the digits that two people read to each other tell."""
+    own = (await bob.find_person(ALICE))["safety_number"]
+    assert (await alice.find_person(BOB))["safety_number"] == own
+    false = Someone(Someone.of(bob).user_id, BOB, Someone.of(bob).with_other_identity().idk, rsa_keys[SPARE])
+    move_in(server, false, replaces=BOB)
+    found = await alice.find_person(BOB)
+    assert found["safety_number"] != own
+    conversation_id = await begin(alice)
+    await alice.invite(conversation_id, BOB, "member", HISTORY)
+    assert await refused(alice.verify_member(user_id_of(bob), YES, own)) == "key-changed"
+    member = (await alice.members(conversation_id))["members"][1]
+    assert (member["verified"], member["safety_number"]) == (False, found["safety_number"])
+
+
 async def test_another_person_of_the_same_name_than_asked_for_is_refused(alice, bob, server, rsa_keys):
     conversation_id = await begin(alice)
     mallory = Someone.new("mallory@example.org", rsa_keys["charlie@example.org"])
