@@ -592,6 +592,48 @@ async def test_messages_from_before_a_rotation_that_come_with_it_are_no_alarm(al
     assert codes(view) == set()
 
 
+async def _removes_charlie(alice, bob, charlie, conversation_id):
+    await bob.remove_member(conversation_id, user_id_of(charlie))
+    return bob
+
+
+async def _accepts(alice, bob, charlie, conversation_id):
+    await bob.remove_member(conversation_id, user_id_of(charlie))
+    await bob.invite(conversation_id, CHARLIE, "member", HISTORY)
+    await charlie.accept_invitation(conversation_id)
+    return charlie
+
+
+async def _becomes_a_member(alice, bob, charlie, conversation_id):
+    await bob.remove_member(conversation_id, user_id_of(charlie))
+    await bring_in(bob, charlie, conversation_id, role="reader")
+    await bob.change_role(conversation_id, user_id_of(charlie), "member")
+    return charlie
+
+
+@pytest.mark.parametrize("change", [_removes_charlie, _accepts, _becomes_a_member])
+async def test_a_message_that_comes_before_the_change_that_explains_it_is_no_alarm(alice, bob, charlie, server, change):
+    """Notices and answers overtake each other: here none of the list of members comes at all."""
+    conversation_id = await company(alice, bob, charlie)
+    await alice.change_role(conversation_id, user_id_of(bob), "owner")
+    await alice.set_assistant(conversation_id, "mention")
+    await settle(100)
+    await alice.open_conversation(conversation_id)
+    _deliver_no_news_of_members_to(server, alice)
+    writer = await change(alice, bob, charlie, conversation_id)
+    await writer.keys.chat.library.fetch(UUID(conversation_id))
+    await writer.send(conversation_id, "News", None)
+    await alice.until(lambda: "News" in [event["message"]["text"] for event in alice.told("message")], "shown")
+    assert codes(await alice.open_conversation(conversation_id)) == set()
+    assert alice.alarms == []
+
+
+def _deliver_no_news_of_members_to(server, tab) -> None:
+    (connection,) = [each for each in server.connections if each.session_id == tab.keys.session_id]
+    deliver = connection.deliver
+    connection.deliver = lambda message: None if message.get("what") in {"roster", "meta"} else deliver(message)
+
+
 async def test_with_every_key_they_had_the_removed_open_nothing_that_follows(alice, bob, charlie, server):
     """From the bytes that the server keeps, and with all that was ever granted to them."""
     conversation_id = await company(alice, bob, charlie)

@@ -7,6 +7,7 @@ from uuid import UUID
 from balon_client.arguments import parse_id
 from balon_client.chat_parts import ChatParts
 from balon_client.conversations import Conversation
+from balon_client.errors import ProblemError
 from balon_client.exporting import Exporter
 from balon_client.histories import Histories
 from balon_client.history import History
@@ -20,6 +21,7 @@ from balon_client.naming import Namer
 from balon_client.parts import Parts
 from balon_client.people import People
 from balon_client.presence import Presence
+from balon_client.problems import ConversationGoneError
 from balon_client.reading import Reader
 from balon_client.roster_writing import RosterWriter
 from balon_client.safety import describe_safety
@@ -27,6 +29,8 @@ from balon_client.screen import Screen
 from balon_client.sending import Sender
 from balon_client.streams import Desk, Streams
 from balon_client.writing import Writer
+
+_GONE: Final = 404
 
 CHAT_CALLS: Final = (
     "list_conversations",
@@ -75,7 +79,7 @@ class Chat:
         self.library = Library(parts, people, self._screen.tell)
         gateway = Gateway(parts)
         self._histories = Histories(
-            parts, self._screen, gateway, is_busy=lambda id_: bool(self.streams.running_in(id_))
+            parts, self._screen, gateway, is_busy=lambda id_: bool(self.streams.running_in(id_)), learn=self._learn
         )
         rosters = RosterWriter(parts, self.library, people)
         sender = Sender(parts, self.library, rosters)
@@ -179,6 +183,13 @@ class Chat:
         await self._reader.follow_streams(conversation)
         if self._screen.is_open(conversation.id) and not self.streams.running_in(conversation.id):
             await self._namer.name_untitled(conversation)
+
+    async def _learn(self, conversation_id: UUID) -> None:
+        """What is new of a conversation; one that is gone by now is as one whose messages are refused."""
+        try:
+            await self.library.fetch(conversation_id)
+        except ConversationGoneError:
+            raise ProblemError(_GONE, "not-found") from None
 
     async def _renew(self, conversation: Conversation) -> None:
         await self.library.fetch(conversation.id)

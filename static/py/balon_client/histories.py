@@ -6,7 +6,7 @@ from uuid import UUID
 
 from balon_client.conversation_records import Head
 from balon_client.conversations import Conversation
-from balon_client.history import History
+from balon_client.history import History, Learn
 from balon_client.inference import Gateway
 from balon_client.parts import Parts
 from balon_client.screen import Screen
@@ -17,7 +17,9 @@ _KEPT: Final = 6
 class Histories:
     """Keeps the histories of the conversations that were used last."""
 
-    def __init__(self, parts: Parts, screen: Screen, gateway: Gateway, is_busy: Callable[[UUID], bool]) -> None:
+    def __init__(
+        self, parts: Parts, screen: Screen, gateway: Gateway, *, is_busy: Callable[[UUID], bool], learn: Learn
+    ) -> None:
         """Begins with none.
 
         Args:
@@ -25,11 +27,13 @@ class Histories:
             screen: Tells which conversation is open; that one is kept.
             gateway: Confirms replies.
             is_busy: Whether a reply is coming in a conversation; such a one is kept too.
+            learn: Fetches a conversation whose messages do not fit what is known of it.
         """
         self._parts = parts
         self._screen = screen
         self._gateway = gateway
         self._is_busy = is_busy
+        self._learn = learn
         self._histories: dict[UUID, History] = {}
         self._seen: dict[UUID, Head] = {}
 
@@ -54,13 +58,13 @@ class Histories:
     async def load(self, conversation: Conversation) -> History:
         """Loads a history anew. What this tab saw of it before must still be there; keep it with `keep`."""
         await self._gateway.meet()
-        history = History(self._parts, conversation)
+        history = History(self._parts, conversation, self._learn)
         await history.load_newest(self._newest_seen(conversation.id))
         return history
 
     def begin(self, conversation: Conversation) -> History:
         """The empty history of a conversation that was made here."""
-        return self.keep(conversation.id, History(self._parts, conversation))
+        return self.keep(conversation.id, History(self._parts, conversation, self._learn))
 
     def _newest_seen(self, conversation_id: UUID) -> Head | None:
         known = self._histories.get(conversation_id)

@@ -1,7 +1,7 @@
 """The messages of one conversation: fetched in pages, opened, put in order and checked (docs/protocol.md section 8)."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from uuid import UUID
 
 from balon_client.alarms import AnswerError
@@ -16,6 +16,9 @@ from balon_client.payloads import Payload
 
 LARGE_PAGE = 200
 
+Learn = Callable[[UUID], Awaitable[object]]
+"""Fetches a conversation, and takes over what changed in it."""
+
 
 class History:
     """What is known of a conversation's messages: a window of positions that grows both ways.
@@ -24,11 +27,19 @@ class History:
     is read-only from then on; what was verified stays.
     """
 
-    def __init__(self, parts: Parts, conversation: Conversation) -> None:
+    def __init__(self, parts: Parts, conversation: Conversation, learn: Learn) -> None:
+        """Begins with nothing.
+
+        Args:
+            parts: The session.
+            conversation: Verified. What `learn` fetches goes there too.
+            learn: Asked where a page has messages that do not fit the list of members as it is known.
+        """
         self._crypto = parts.crypto
         self._api = parts.api
         self._keyring = parts.keyring
         self._conversation = conversation
+        self._learn = learn
         self._lock = asyncio.Lock()
         self._messages: dict[UUID, Message] = {}
         self._has_more = False
@@ -170,10 +181,12 @@ class History:
         if own:
             self._own_seq = max(self._own_seq or 0, *own)
 
-    async def _open(self, records: Iterable[MessageRecord], *, after_epoch: int = 0) -> list[tuple[Link, Message]]:
-        return await open_messages(
-            self._crypto, self._conversation, list(records), self._gateways(), after_epoch=after_epoch
-        )
+    async def _open(self, records: Sequence[MessageRecord], *, after_epoch: int = 0) -> list[tuple[Link, Message]]:
+        """Opens a page. Messages may come before the entry that lets their sender write, or begins their epoch."""
+        conversation = self._conversation
+        if not all(conversation.might_write_in(record.epoch, record.sender_id) for record in records):
+            await self._learn(conversation.id)
+        return await open_messages(self._crypto, conversation, records, self._gateways(), after_epoch=after_epoch)
 
     def _gateways(self) -> Gateways:
         return {gateway.gateway_id: gateway.identity for gateway in self._keyring.content.gateways}
