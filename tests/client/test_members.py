@@ -132,6 +132,8 @@ async def test_only_owners_change_who_is_in(alice, bob, charlie):
     assert await refused(alice.invite(conversation_id, CHARLIE, "king", HISTORY)) == "invalid-settings"
     assert await refused(alice.remove_member(conversation_id, user_id_of(charlie))) == "not-member"
     assert await refused(alice.remove_member(conversation_id, user_id_of(alice))) == "not-member"
+    await invite(alice, charlie, conversation_id)
+    assert await refused(alice.change_role(conversation_id, user_id_of(charlie), "reader")) == "not-member"
 
 
 async def test_roles_change_what_one_may(alice, bob):

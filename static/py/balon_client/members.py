@@ -197,6 +197,7 @@ class Members:
             if each.roster is not None and each.roster.role_of(user_id) == role:
                 return None
             _verify_owner(each)
+            _verify_accepted(each, user_id)
             _verify_owner_stays(each, user_id)
             return Deed(op=RosterOp.ROLE, target_id=user_id, role=role)
 
@@ -267,6 +268,13 @@ def _verify_owner(conversation: Conversation) -> None:
 def _verify_there(conversation: Conversation, user_id: UUID) -> None:
     if conversation.roster is None or user_id not in conversation.roster.members:
         raise NotMemberError
+
+
+def _verify_accepted(conversation: Conversation, user_id: UUID) -> None:
+    if conversation.roster is not None and conversation.roster.role_of(user_id) is Role.INVITED:
+        raise NotMemberError(
+            "This person has not accepted the invitation yet.", "Their role can be changed after that."
+        )
 
 
 def _verify_owner_stays(conversation: Conversation, user_id: UUID) -> None:
