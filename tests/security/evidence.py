@@ -15,12 +15,13 @@ UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 READS = re.compile(
     r"/(?:c/ID)?|/static/[\w./@-]+|/ws/v1/|/api/v1/(?:session|accounts/(?:self|deletion)|keys/keyring|inference/config"
     r"|conversations(?:\?(?:cursor=[\w=-]+|limit=\d+))?|conversations/ID"
-    r"|conversations/ID/(?:streams|messages(?:\?(?:(?:after|before|limit)=\d+&?)+)?))".replace("ID", UUID)
+    r"|conversations/ID/(?:people|streams|messages(?:\?(?:(?:after|before|limit)=\d+&?)+)?))".replace("ID", UUID)
 )
 """Every address that reading may ask for: identifiers and positions, and room for nothing else."""
 KEYRING_SETTLED_S = 2.5
 """The keyring is saved a second and a half after it changed."""
-HARMLESS = {"subscribe", "unsubscribe", "ack", "ping"}
+HARMLESS = {"subscribe", "unsubscribe", "ack", "ping", "presence"}
+"""Socket messages of readers. Presence says that somebody looks, which the server sees anyway."""
 PASSING = {"django_session", "django_migrations", "accounts_challenge", "accounts_signinsession", "sqlite_sequence"}
 """Tables of sessions and challenges: asking and signing in are no change of what is kept."""
 
@@ -38,7 +39,7 @@ def is_read(exchange: Exchange) -> bool:
     """Whether an exchange tells the server nothing but which rows are wanted."""
     if exchange.method == "up":
         message = json.loads(exchange.request)
-        known = set(message) <= {"type", "ref", "conversation_id", "stream_id", "number", "after"}
+        known = set(message) <= {"type", "ref", "conversation_id", "stream_id", "number", "after", "state"}
         return message["type"] in HARMLESS and known
     if exchange.method == "down":
         return True
