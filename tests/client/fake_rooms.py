@@ -168,6 +168,8 @@ class Rooms:
             roster_of(known)
             self.state.conversations[known["id"]] = known
             self.notify("created", known["id"])
+        elif known["roster"][0]["statement"] != content["roster"]["statement"]:
+            raise problem(409, "conflict")
         return self._record(known, account)
 
     def _delete(self, ask, account, conversation) -> None:

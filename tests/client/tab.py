@@ -9,7 +9,15 @@ from balon_client.client import Client
 from balon_client.errors import ClientError
 from balon_client.ports import Platform
 from tests.client.doubles.crypto import PycaCrypto
-from tests.client.doubles.platform import BrowserStorage, FakeClock, MemoryKeyStore, MemoryTabs, TabsHub, system_random
+from tests.client.doubles.platform import (
+    BrowserStorage,
+    FakeClock,
+    MemoryFiles,
+    MemoryKeyStore,
+    MemoryTabs,
+    TabsHub,
+    system_random,
+)
 from tests.client.fake_server import ORIGIN, FakeHttp, FakeServer, FakeSocket, Jar
 
 PASSWORD = "correct horse battery staple"
@@ -65,6 +73,7 @@ class Tab:
             tabs=MemoryTabs(profile.hub),
             clock=profile.clock,
             random=system_random(profile.clock),
+            files=MemoryFiles(),
             origin=ORIGIN,
         )
         self.platform = dataclasses.replace(platform, **ports)

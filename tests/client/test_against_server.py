@@ -12,6 +12,7 @@ from tests.client.doubles.crypto import PycaCrypto
 from tests.client.doubles.network import HttpxHttp, WebsocketsSocket
 from tests.client.doubles.platform import (
     BrowserStorage,
+    MemoryFiles,
     MemoryKeyStore,
     MemoryTabs,
     SystemClock,
@@ -70,6 +71,7 @@ class RealTab:
                 tabs=MemoryTabs(self.hub),
                 clock=clock,
                 random=system_random(clock),
+                files=MemoryFiles(),
                 origin=origin,
             )
         )

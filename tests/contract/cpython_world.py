@@ -5,7 +5,7 @@ from balon_client.ports import PasswordBuffer, Platform, RootKey
 from tests.client.doubles.crypto import PycaCrypto
 from tests.client.doubles.envelopes import seal_envelope
 from tests.client.doubles.network import HttpxHttp, WebsocketsSocket
-from tests.client.doubles.platform import MemoryKeyStore, MemoryTabs, SystemClock, TabsHub, system_random
+from tests.client.doubles.platform import MemoryFiles, MemoryKeyStore, MemoryTabs, SystemClock, TabsHub, system_random
 from tests.contract.crafted import craft_envelopes
 
 
@@ -22,6 +22,7 @@ class CPythonWorld:
             tabs=MemoryTabs(hub),
             clock=SystemClock(),
             random=system_random(),
+            files=MemoryFiles(),
             origin=origin,
         )
         self.other_tabs = MemoryTabs(hub)

@@ -30,7 +30,7 @@ from balon_client.payloads import Payload
 from balon_client.ports import Platform
 from tests.client.doubles.crypto import PycaCrypto
 from tests.client.doubles.network import HttpxHttp, WebsocketsSocket
-from tests.client.doubles.platform import MemoryKeyStore, MemoryTabs, SystemClock, system_random
+from tests.client.doubles.platform import MemoryFiles, MemoryKeyStore, MemoryTabs, SystemClock, system_random
 
 WORDS = "a private conversation stays private when only those who take part in it can read what was said "
 
@@ -54,6 +54,7 @@ def build_platform(origin: str, crypto: PycaCrypto | None = None) -> Platform:
         tabs=MemoryTabs(),
         clock=SystemClock(),
         random=system_random(),
+        files=MemoryFiles(),
         origin=origin,
     )
 

@@ -11,6 +11,7 @@ from balon_client.errors import ProblemError
 from balon_client.exporting import Exporter
 from balon_client.histories import Histories
 from balon_client.history import History
+from balon_client.importing import Importer
 from balon_client.inference import Gateway
 from balon_client.invitations import Invitations
 from balon_client.library import Library
@@ -59,6 +60,9 @@ CHAT_CALLS: Final = (
     "safety",
     "models",
     "export_everything",
+    "preview_import",
+    "begin_import",
+    "stop_import",
 )
 """The calls that need the keys."""
 
@@ -101,6 +105,7 @@ class Chat:
         self._members, self._invitations = Members(chat), Invitations(chat)
         self.others = Presence(chat, send)
         self._exporter = Exporter(chat)
+        self._importer = Importer(chat)
 
     def _desk(self, send: Callable[[dict[str, Any]], Awaitable[bool]]) -> Desk:
         return Desk(
@@ -143,6 +148,9 @@ class Chat:
             "safety": self.safety,
             "models": self._chat.gateway.describe,
             "export_everything": self._exporter.export_everything,
+            "preview_import": self._importer.preview_import,
+            "begin_import": self._importer.begin_import,
+            "stop_import": self._importer.stop_import,
         }
 
     async def older_conversations(self) -> dict[str, bool]:
@@ -209,9 +217,14 @@ class Chat:
         self._writer.forget(conversation_id)
         self._screen.forget(conversation_id)
 
-    def end_export(self) -> None:
-        """Cuts off an export: what it collected in clear goes nowhere."""
+    def is_importing(self, conversation_id: UUID) -> bool:
+        """Whether this tab is writing a conversation that is not on screen: it need not be told what it wrote."""
+        return self._importer.is_writing(conversation_id) and not self._screen.is_open(conversation_id)
+
+    def end_transfers(self) -> None:
+        """Cuts off export and import: what they hold in clear goes nowhere."""
         self._exporter.end()
+        self._importer.end()
 
     def close(self) -> None:
         """Drops everything; what is not saved yet is resumed by the next session."""

@@ -107,6 +107,14 @@ class StorageError(ClientError):
     detail = "Close all tabs of Balon and clear this site's data in the browser's settings."
 
 
+class FileGoneError(ClientError):
+    """A file that the person chose cannot be read."""
+
+    code = "file-gone"
+    title = "This file cannot be read."
+    detail = "It was moved, changed or deleted since you chose it. Choose it again."
+
+
 class NetworkError(ClientError):
     """The server could not be reached, or did not answer in time. Nothing is known of what it did."""
 

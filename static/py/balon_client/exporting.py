@@ -173,6 +173,7 @@ def _message_view(message: Message, own_id: UUID, names: NameOf) -> View:
         "finish": view["finish"],
         "parent": str(payload.parent) if payload and payload.parent else None,
         "gateway_signature": payload.reply.to_json() if payload and payload.reply else None,
+        "imported": view["imported"],
         "mark": view["mark"],
     }
 

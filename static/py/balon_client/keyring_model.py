@@ -24,6 +24,7 @@ DEFAULT_IDLE_MINUTES: Final = 15
 IDLE_MINUTES: Final = range(1, 61)
 MAX_ENTRIES: Final = 100_000
 MAX_LOGIN: Final = 254
+IMPORT_KEY_SIZE: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,15 @@ class Mark:
 class Seen:
     """What was seen of one conversation: own newest message, newest roster entry, newest version of the title.
 
-    `read` is the position up to which it was read; None where that was never noted.
+    `read` is the position up to which it was read, `imported` how many messages of another product's file are in it as
+    a whole; None where that was never noted.
     """
 
     head: Mark | None = None
     roster: Mark | None = None
     meta_version: int = 0
     read: int | None = None
+    imported: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ class KeyringContent:
     """One's own former identity keys."""
     settings: Settings = field(default_factory=Settings)
     no_plaintext: bool = True
+    import_key: bytes | None = field(default=None, repr=False)
+    """What identifiers of imported conversations are derived under; made at the first import."""
 
     def seen(self, conversation_id: UUID) -> Seen:
         """What was seen of a conversation; nothing of a new one."""
@@ -98,6 +103,7 @@ class KeyringContent:
 
     def serialize(self) -> bytes:
         """UTF-8 JSON, as section 10 describes it."""
+        made_once = {"import_key": encode_b64u(self.import_key)} if self.import_key else {}
         return encode_json(
             {
                 "format": FORMAT,
@@ -107,6 +113,7 @@ class KeyringContent:
                 "conversations": {str(key): _seen_json(seen) for key, seen in self.conversations.items()},
                 "settings": asdict(self.settings),
                 "no_plaintext": self.no_plaintext,
+                **made_once,
             }
         )
 
@@ -127,8 +134,8 @@ def _contact_json(contact: Contact) -> dict[str, Any]:
 
 def _seen_json(seen: Seen) -> dict[str, Any]:
     content: dict[str, Any] = {"meta_version": seen.meta_version}
-    if seen.read is not None:
-        content["read"] = seen.read
+    numbers = {"read": seen.read, "imported": seen.imported}
+    content |= {name: number for name, number in numbers.items() if number is not None}
     for name, mark in (("head", seen.head), ("roster", seen.roster)):
         if mark is not None:
             content[name] = {"seq": mark.seq, "hash": encode_b64u(mark.hash)}
@@ -152,6 +159,7 @@ def parse_keyring(plaintext: Plaintext) -> KeyringContent:
             conversations={UUID(key): _parse_seen(item) for key, item in _entries(fields, "conversations")},
             settings=_parse_settings(fields.item("settings")),
             no_plaintext=fields.flag("no_plaintext"),
+            import_key=fields.raw("import_key", size=IMPORT_KEY_SIZE) if fields.has("import_key") else None,
         )
     except (AnswerError, ValueError, RecursionError):
         raise KeyringError from None
@@ -182,6 +190,7 @@ def _parse_seen(fields: Fields) -> Seen:
         roster=_parse_mark(fields, "roster"),
         meta_version=fields.integer("meta_version"),
         read=fields.integer("read") if fields.has("read") else None,
+        imported=fields.integer("imported") if fields.has("imported") else None,
     )
 
 

@@ -178,12 +178,15 @@ class Library:
 
     # --- Changing ---
 
-    async def create(self) -> Conversation:
-        """Makes a conversation: key, `create` entry and self-grant, signed here, and read back (A9)."""
-        now = self._parts.now_ms()
-        made = await create_conversation(
-            self._parts.crypto, self._parts.account, self._parts.platform.random.uuid7(), now
-        )
+    async def create(self, conversation_id: UUID | None = None) -> Conversation:
+        """Makes a conversation: key, `create` entry and self-grant, signed here, and read back (A9).
+
+        Args:
+            conversation_id: What it is known by, of one that is imported; a new identifier otherwise.
+        """
+        parts = self._parts
+        conversation_id = conversation_id or parts.platform.random.uuid7()
+        made = await create_conversation(parts.crypto, parts.account, conversation_id, parts.now_ms())
         self.verifier.remember(made)
         record = await self._api.create_conversation(made.id, made.roster.signed, made.grant, made.wrapped)
         is_same = record.id == made.id and record.roster == (made.roster,)

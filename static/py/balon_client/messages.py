@@ -17,7 +17,13 @@ from balon_client.conversations import Conversation
 from balon_client.errors import ClientError
 from balon_client.payloads import Payload, PayloadError, hash_text, parse_payload
 from balon_client.ports import Crypto
-from balon_client.problems import InterruptedReplyError, UnconfirmedError, UnreadableError, reply_failure
+from balon_client.problems import (
+    ImportedReplyError,
+    InterruptedReplyError,
+    UnconfirmedError,
+    UnreadableError,
+    reply_failure,
+)
 
 Gateways = Mapping[bytes, PublicKey]
 """Pinned gateways, past ones too: identity keys by gateway_id."""
@@ -207,9 +213,12 @@ def _signature_item(conversation: Conversation, record: MessageRecord) -> _Signa
 def _proof_item(
     conversation_id: UUID, record: MessageRecord, payload: Payload | None, gateways: Gateways
 ) -> _SignatureItem:
-    """The gateway's signature of a reply: by a pinned gateway, for this stream, over this text (A52)."""
+    """The gateway's signature of a reply: by a pinned gateway, for this stream, over this text (A52).
+
+    What says that it was imported was not: its time is a file's, which no gateway vouches for.
+    """
     proof = payload.reply if payload else None
-    if payload is None or proof is None or payload.role != "assistant":
+    if payload is None or proof is None or payload.role != "assistant" or payload.imported:
         return None
     identity = gateways.get(proof.gateway_id)
     if identity is None or proof.text_hash != hash_text(payload.text):
@@ -251,6 +260,8 @@ def reply_mark(payload: Payload, *, confirmed: bool) -> ClientError | None:
     """What must stand beside a message: that it is unconfirmed, interrupted, or why the model failed."""
     if payload.role != "assistant":
         return None
+    if payload.imported is not None:
+        return ImportedReplyError()
     if not confirmed:
         return InterruptedReplyError() if _is_cut(payload) else UnconfirmedError()
     return reply_failure(payload.error or "") if payload.finish == "error" else None

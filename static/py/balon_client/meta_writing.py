@@ -24,10 +24,14 @@ Change = Callable[[Meta], Meta | None]
 class MetaWriter:
     """Sets titles and settings for one signed-in person."""
 
-    def __init__(self, parts: Parts, library: Library, rosters: RosterWriter) -> None:
+    def __init__(
+        self, parts: Parts, library: Library, rosters: RosterWriter, publish: Callable[[], None] | None = None
+    ) -> None:
+        """Makes it; `publish` tells the page of a change, otherwise than by the whole list at once."""
         self._parts = parts
         self._library = library
         self._rosters = rosters
+        self._publish = publish or library.publish
 
     async def name(self, conversation: Conversation, title: str) -> None:
         """Gives a first title; when another one came first, that one stays."""
@@ -62,7 +66,7 @@ class MetaWriter:
             return False
         conversation.meta = meta
         parts.keyring.change(note_meta(conversation.id, meta.version))
-        self._library.publish()
+        self._publish()
         return True
 
     async def _is_stored(self, conversation: Conversation, record: MetaRecord) -> bool:

@@ -17,6 +17,7 @@ ROLES: Final = frozenset({"user", "assistant", "system"})
 FINISHES: Final = frozenset({"stop", "length", "stopped", "interrupted", "error"})
 MAX_TEXT: Final = 1 << 20
 MAX_NAME: Final = 200
+MAX_SOURCE: Final = 40
 
 
 class PayloadError(ProtocolError):
@@ -52,6 +53,23 @@ class ReplyProof:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an imported message comes from and when it was written, as the imported file claims."""
+
+    source: str
+    created_ms: int
+
+    def to_json(self) -> dict[str, str | int]:
+        """As it stands in the payload."""
+        return {"source": self.source, "created_ms": self.created_ms}
+
+    @classmethod
+    def parse(cls, fields: Fields) -> "Origin":
+        """Reads `imported`."""
+        return cls(fields.text("source", limit=MAX_SOURCE), fields.integer("created_ms"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
     """A message's content. Plaintext of the participants; never logged."""
@@ -63,6 +81,7 @@ class Payload:
     finish: str | None = None
     error: str | None = None
     reply: ReplyProof | None = None
+    imported: Origin | None = None
 
     def serialize(self) -> bytes:
         """UTF-8 JSON; keys without a value are left out."""
@@ -74,6 +93,8 @@ class Payload:
                 content[name] = value
         if self.reply is not None:
             content["reply"] = self.reply.to_json()
+        if self.imported is not None:
+            content["imported"] = self.imported.to_json()
         return encode_json(content)
 
 
@@ -103,6 +124,7 @@ def _payload_of(fields: Fields) -> Payload:
         finish=finish,
         error=fields.text("error", limit=MAX_NAME) if fields.has("error") else None,
         reply=ReplyProof.parse(fields.item("reply")) if fields.has("reply") else None,
+        imported=Origin.parse(fields.item("imported")) if fields.has("imported") else None,
     )
 
 

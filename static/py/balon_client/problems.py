@@ -224,6 +224,14 @@ class UnconfirmedError(ClientError):
     detail = "The signature of the gateway is missing or does not hold: whoever saved this text may have written it."
 
 
+class ImportedReplyError(ClientError):
+    """Mark: a reply from another product's file, which no gateway signed (A52)."""
+
+    code = "imported"
+    title = "Imported, not confirmed."
+    detail = "It comes from a file of another product. Nobody can tell whether a model wrote it, or when."
+
+
 class InterruptedReplyError(ClientError):
     """Mark: a reply of which only the beginning came (A50)."""
 

@@ -15,9 +15,9 @@ class Progress:
         self._task = task
         self._told_ms: int | None = None
 
-    def tell(self, done: int, total: int) -> None:
+    def tell(self, done: int, total: int, **more: int) -> None:
         """Publishes `progress`, unless it did a moment ago."""
         now_ms = self._parts.now_ms()
         if self._told_ms is None or not 0 <= now_ms - self._told_ms < _TELL_MS:
             self._told_ms = now_ms
-            self._parts.events.publish("progress", task=self._task, done=done, total=total)
+            self._parts.events.publish("progress", task=self._task, done=done, total=total, **more)

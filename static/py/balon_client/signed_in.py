@@ -32,7 +32,7 @@ class SignedIn:
     def silence(self) -> None:
         """Tells the page nothing more, and hands out no text."""
         self.parts.events.close()
-        self.chat.end_export()
+        self.chat.end_transfers()
 
     async def flush(self) -> None:
         """Saves what the keyring has not saved yet, within reason."""

@@ -181,6 +181,8 @@ class Sync:
 
     async def _look(self, what: str, conversation_id: UUID) -> None:
         """Something changed: fetch it. A notice is a hint and says nothing that is believed."""
+        if what != "deleted" and self.chat.is_importing(conversation_id):
+            return
         self._parts.keyring.verify_current()
         conversation = self.chat.library.get(conversation_id)
         if what == "streams" and conversation is not None:

@@ -100,6 +100,7 @@ def message_view(message: Message, own_id: UUID, names: NameOf) -> View:
         "finish": payload.finish if payload else None,
         "mark": problem_or_none(message.mark),
         "sealed_for_model": message.is_for_model,
+        "imported": payload.imported.to_json() if payload and payload.imported else None,
     }
 
 
@@ -115,4 +116,5 @@ def reply_view(stream_id: UUID, *, text: str, created_ms: int, model: str | None
         "finish": "error" if failure else None,
         "mark": problem_or_none(failure),
         "sealed_for_model": True,
+        "imported": None,
     }

@@ -1,11 +1,13 @@
-"""The ports `KeyStore`, `Tabs`, `Clock` and `Random` in memory."""
+"""The ports `KeyStore`, `Tabs`, `Clock`, `Files` and `Random` in memory."""
 
 import asyncio
 import copy
+import io
 import os
 import time
 from contextlib import asynccontextmanager
 
+from balon_client.errors import FileGoneError
 from balon_client.ports import SessionRecord
 from balon_client.randomness import CheckedRandom
 
@@ -137,6 +139,15 @@ class MemoryTabs:
     async def lock(self, name: str):
         async with self._hub.locks.setdefault(name, asyncio.Lock()):
             yield
+
+
+class MemoryFiles:
+    """The port `Files`: what the page would send are bytes."""
+
+    def open(self, handle):
+        if not isinstance(handle, bytes):
+            raise FileGoneError
+        return io.BytesIO(handle)
 
 
 def system_random(clock=None) -> CheckedRandom:

@@ -17,6 +17,7 @@ from balon.protocol.encoding import parse_prefixed, serialize_prefixed
 from balon_client.errors import (
     ClientError,
     DecryptionError,
+    FileGoneError,
     KeyPairError,
     RandomnessError,
     UnsupportedBrowserError,
@@ -25,12 +26,14 @@ from balon_client.errors import (
 js_crypto = balon_browser.webcrypto
 js_storage = balon_browser.storage
 js_network = balon_browser.network
+js_files = balon_browser.files
 
 _REFUSALS: dict[str, type[ClientError]] = {
     "decryption-failed": DecryptionError,
     "key-pair-mismatch": KeyPairError,
     "randomness-failed": RandomnessError,
     "unsupported-browser": UnsupportedBrowserError,
+    "file-gone": FileGoneError,
 }
 _INSECURE = "Balon needs HTTPS: over plain HTTP a browser offers no cryptography to any address but localhost."
 

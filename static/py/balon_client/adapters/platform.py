@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from balon_client.adapters.crypto import BrowserCrypto
+from balon_client.adapters.files import BrowserFiles
 from balon_client.adapters.javascript import js_network, page_origin
 from balon_client.adapters.key_store import BrowserKeyStore
 from balon_client.adapters.network import BrowserHttp, BrowserSocket
@@ -75,5 +76,6 @@ def build_platform() -> Platform:
         tabs=BrowserTabs(),
         clock=clock,
         random=CheckedRandom(os.urandom, clock),
+        files=BrowserFiles(),
         origin=page_origin(),
     )

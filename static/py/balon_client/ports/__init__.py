@@ -29,6 +29,7 @@ from balon_client.ports.keys import (
 from balon_client.ports.platform import (
     Clock,
     Connection,
+    Files,
     Http,
     JsonObject,
     KeyStore,
@@ -52,6 +53,7 @@ __all__ = [
     "Crypto",
     "DecryptionKey",
     "EncapsulatedRequest",
+    "Files",
     "GeneratedConversationKey",
     "Http",
     "JsonObject",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
 from balon_client.ports.crypto import Crypto
@@ -138,6 +138,20 @@ class Socket(Protocol):
         """
 
 
+class Files(Protocol):
+    """The files that a person chose on the page."""
+
+    def open(self, handle: object) -> BinaryIO:
+        """A file to read and to seek in, without copying it.
+
+        Args:
+            handle: What the page sent.
+
+        Raises:
+            FileGoneError: It is none. While reading: it was moved or changed since it was chosen.
+        """
+
+
 class Tabs(Protocol):
     """The other tabs of the same browser profile and origin."""
 
@@ -192,6 +206,7 @@ class Platform:
     tabs: Tabs
     clock: Clock
     random: Random
+    files: Files
     origin: str
     """Of the page, such as https://balon.example: what a proof of the password is bound to."""
 
