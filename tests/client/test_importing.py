@@ -34,8 +34,11 @@ async def choose(tab, raw: bytes) -> list[str]:
 
 async def bring(tab, raw: bytes) -> dict:
     """Looks at a file and imports all of it; time passes as it is waited for."""
-    ids = await choose(tab, raw)
-    task = asyncio.ensure_future(tab.begin_import(ids))
+    return await finish(tab, tab.begin_import(await choose(tab, raw)))
+
+
+async def finish(tab, call) -> dict:
+    task = asyncio.ensure_future(call)
     for _ in range(200):
         await settle(40)
         if task.done():
@@ -220,11 +223,9 @@ async def test_the_servers_limit_is_waited_for_and_told(alice, server):
 
 
 async def test_a_server_that_takes_nothing_ends_it_with_a_reason(alice, server):
-    def fail(_answer):
-        raise ProblemError(503, "unavailable")
-
-    server.lie("POST", CREATE, fail)
-    result = await bring(alice, export(chat("one"), chat("two")))
+    ids = await choose(alice, export(chat("one"), chat("two")))
+    server.offline = True
+    result = await finish(alice, alice.begin_import(ids))
     assert (result["imported"], result["problem"]["code"]) == ([], "import-broken-off")
 
 
