@@ -64,7 +64,11 @@ class Histories:
 
     def begin(self, conversation: Conversation) -> History:
         """The empty history of a conversation that was made here."""
-        return self.keep(conversation.id, History(self._parts, conversation, self._learn))
+        return self.keep(conversation.id, self.make(conversation))
+
+    def make(self, conversation: Conversation) -> History:
+        """An empty history that is not kept."""
+        return History(self._parts, conversation, self._learn)
 
     def _newest_seen(self, conversation_id: UUID) -> Head | None:
         known = self._histories.get(conversation_id)

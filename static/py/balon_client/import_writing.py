@@ -94,7 +94,7 @@ class ImportWriter:
 
     async def _history(self, conversation: Conversation, *, is_new: bool) -> History:
         if is_new:
-            return History(self._parts, conversation)
+            return self._chat.histories.make(conversation)
         return await self._pace.write(self._messages, lambda: self._load(conversation))
 
     async def _load(self, conversation: Conversation) -> History:
