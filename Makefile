@@ -1,5 +1,5 @@
 # What one can do here. The first two are all that a newcomer needs.
-.PHONY: run test lint format bench vectors assets setup setup-test
+.PHONY: run test lint format bench room vectors assets setup setup-test
 .DEFAULT_GOAL := run
 
 PY := .venv/bin/python
@@ -27,6 +27,9 @@ format: setup-test ## Rewrite the sources in their one style
 
 bench: setup-test ## Measurements, each against a baseline in the same run
 	@$(PY) scripts/bench/run.py $(ARGS)
+
+room: setup-test ## Twenty people write in one room while the server restarts; all end with the same history
+	@$(PY) -m tests.load.room $(ARGS)
 
 vectors: setup-test ## The known answers of the protocol alone
 	@$(PY) -m pytest tests/protocol $(ARGS)

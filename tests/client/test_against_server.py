@@ -62,9 +62,10 @@ class RealTab:
         clock = SystemClock()
         self.storage, self.hub = storage or BrowserStorage(), hub or TabsHub()
         self.http = http or HttpxHttp(origin)
+        self.crypto = PycaCrypto(rsa_key=rsa_key)
         self.client = Client(
             Platform(
-                crypto=PycaCrypto(rsa_key=rsa_key),
+                crypto=self.crypto,
                 key_store=MemoryKeyStore(self.storage),
                 http=self.http,
                 socket=WebsocketsSocket(self.http),
@@ -84,6 +85,11 @@ class RealTab:
     async def _listen(self) -> None:
         while True:
             self.events += await self.client.calls["next_events"]()
+
+    @property
+    def opened(self):
+        """The signed-in person's parts."""
+        return self.client._session._open
 
     def told(self, kind: str) -> list[dict]:
         return [event for event in self.events if event["type"] == kind]

@@ -22,6 +22,9 @@ CONTROL = """
 DOCUMENT = "return [performance.timeOrigin, document.documentElement.dataset.core];"
 KIT = "Save your recovery kit"
 ALERT = "return document.querySelector('[role=alert]')?.textContent ?? null;"
+CONVERSATIONS = """
+    return [...document.querySelectorAll("nav[aria-label=Conversations] a")].filter((each) => each.checkVisibility());
+"""
 ARTICLES = """
     return [...document.querySelectorAll("[role=log] article")].map((each) => [
         each.getAttribute("aria-label"), each.querySelector(".body").textContent.replace(/\\s+/g, " ").trim()]);
@@ -113,6 +116,21 @@ class Person:
     def expect_articles(self, expected: list[list[str]]) -> None:
         """Waits until the messages on screen are these."""
         wait_until(lambda: self.articles() == expected, f"the messages {expected}")
+
+    def conversations(self) -> list[Element]:
+        """The links of the list, invitations among them."""
+        found: list[Element] = self.engine.run(CONVERSATIONS)
+        return found
+
+    def accept_invitation(self, host: str) -> None:
+        """Opens the newest conversation of the list, once it is an invitation of somebody, and accepts it."""
+        wait_until(self.conversations, "an invitation")
+        self.conversations()[0].click()
+        wait_until(
+            lambda: host in self.engine.run("return document.querySelector('main').innerText"), f"{host} invites"
+        )
+        self.control("button", "Accept").click()
+        wait_until(lambda: not self.find("button", "Accept"), "the invitation is accepted")
 
     def find(self, kind: str, name: str) -> Any:
         """A control that is there now, or None."""

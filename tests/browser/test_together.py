@@ -1,0 +1,201 @@
+"""Several people and an assistant in one conversation: the real page, three profiles, one installation."""
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.company import (
+    PATIENCE_MS,
+    accept,
+    choose_assistant,
+    close,
+    expect_message,
+    invite,
+    links,
+    open_members,
+    remove,
+    row_of,
+    safety_number,
+    verify,
+)
+from tests.browser.person import Person
+from tests.engines.engine import wait_until
+from tests.engines.firefox import Firefox
+from tests.engines.person import Person as FirefoxPerson
+from tests.engines.sink import Sink
+from tests.fakes.openai_server import FakeOpenAIServer, Script
+from tests.stack.fixtures import Watch
+from tests.stack.installation import Installation
+from tests.stack.wiretap import Wiretap
+
+pytestmark = pytest.mark.timeout(400)
+
+FIRST = "What did the clinic write?"
+PRIVATE = "Between us: the lawyer calls at noon."
+AFTER = "Now that we are alone again."
+SAID = tuple(text.encode() for text in (FIRST, PRIVATE, AFTER))
+
+
+@pytest.fixture
+def newcomer(open_profile: Callable[[], BrowserContext]) -> Callable[[], Person]:
+    """Makes people with new accounts, each in a browser profile of their own."""
+
+    def make_one() -> Person:
+        person = Person(open_profile().new_page())
+        person.sign_up()
+        return person
+
+    return make_one
+
+
+@pytest.fixture
+def carol(wiretap: Wiretap, tmp_path: Path) -> Iterator[FirefoxPerson]:
+    """Carol with a new account, in Firefox."""
+    with Sink() as sink:
+        firefox = Firefox(tmp_path / "firefox", sink.port)
+        try:
+            person = FirefoxPerson(firefox, wiretap.origin)
+            assert person.sign_up()
+            person.save_kit()
+            yield person
+            assert sink.asked == []
+        finally:
+            firefox.close()
+
+
+def test_three_people_talk_with_the_assistant_and_one_is_removed(
+    newcomer: Callable[[], Person], carol: FirefoxPerson, upstream: FakeOpenAIServer, wiretap: Wiretap
+) -> None:
+    alice, bob = newcomer(), newcomer()
+    alice.send(FIRST)
+    alice.expect_reply("fake model")
+    invite(alice, bob)
+    accept(bob, alice)
+    invite(alice, carol, role="Reader", share=False)
+    carol.accept_invitation(alice.login)
+
+    # History was shared with Bob, and not with Carol.
+    expect_message(bob, alice.login, FIRST)
+    assert carol.articles() == []
+
+    # Both sides see the same safety number; verifying shows in the list.
+    assert safety_number(alice, bob) == safety_number(bob, alice)
+    verify(alice, bob)
+
+    # Whoever asks, everybody sees the reply while it comes.
+    upstream.script = Script.numbered(40, delay_s=0.15)
+    bob.send("And what shall we answer?")
+    expect(alice.articles("Assistant").last).to_contain_text("w3", timeout=PATIENCE_MS)
+    expect(alice.articles("Assistant").last).not_to_contain_text("w39")
+    shown = carol.watch_reply("w39")
+    assert [text for text in shown if text and "w39" not in text], f"the reply came at once: {shown}"
+    for person in (alice, bob):
+        expect(person.articles("Assistant").last).to_contain_text("w39", timeout=PATIENCE_MS)
+
+    # People may talk among themselves; the model gets nothing of it, then or later.
+    choose_assistant(alice, "When mentioned")
+    alice.send(PRIVATE)
+    expect_message(bob, alice.login, PRIVATE)
+    upstream.script = Script()
+    bob.send("@assistant thank you")
+    bob.expect_reply("fake model")
+    assert PRIVATE not in str(upstream.requests)
+
+    # Carol, who reads, is removed; she reads nothing that comes after.
+    remove(alice, carol)
+    alice.send(AFTER)
+    expect_message(bob, alice.login, AFTER)
+    wait_until(lambda: carol.conversations() == [], "the conversation is gone from Carol's list")
+    assert carol.articles() == []
+    assert wiretap.requests("down"), "the sockets are captured"
+    assert not any(text in exchange.answer + exchange.request for text in SAID for exchange in wiretap.exchanges)
+
+
+def test_the_rows_of_a_removed_person_are_gone(
+    newcomer: Callable[[], Person], installation: Installation, watch: Watch
+) -> None:
+    watch.expect("40")
+    alice, bob = newcomer(), newcomer()
+    alice.send(FIRST)
+    alice.expect_reply("fake model")
+    invite(alice, bob)
+    accept(bob, alice)
+    conversation_id = alice.page.url.rpartition("/")[2].replace("-", "")
+    assert len(members_of(installation, conversation_id)) == 2
+    remove(alice, bob)
+    assert len(members_of(installation, conversation_id)) == 1
+
+
+def members_of(installation: Installation, conversation_id: str) -> set[str]:
+    """Whose grants and memberships of a conversation the database holds."""
+    database = sqlite3.connect(f"file:{installation.folder / 'balon.sqlite3'}?mode=ro", uri=True)
+    try:
+        tables = ("keystore_grant", "keystore_membership")
+        queries = (f"SELECT user_id FROM {table} WHERE conversation_id = ?" for table in tables)
+        return {user for query in queries for (user,) in database.execute(query, (conversation_id,))}
+    finally:
+        database.close()
+
+
+def test_an_invitation_is_declined_and_one_is_taken_back(newcomer: Callable[[], Person]) -> None:
+    alice, bob = newcomer(), newcomer()
+    alice.send(FIRST)
+    alice.expect_reply("fake model")
+    invite(alice, bob)
+    links(bob).first.click(timeout=PATIENCE_MS)
+    expect(bob.page.get_by_text(alice.login).first).to_be_visible()
+    expect(bob.page.get_by_text("fake model")).to_have_count(0)
+    bob.page.get_by_role("button", name="Decline", exact=True).click()
+    expect(links(bob)).to_have_count(0, timeout=PATIENCE_MS)
+
+    # What is written after it is under a key that Bob never had.
+    alice.send(AFTER)
+    alice.expect_reply("fake model")
+    invite(alice, bob)
+    expect(links(bob)).to_have_count(1, timeout=PATIENCE_MS)
+    remove(alice, bob)
+    expect(links(bob)).to_have_count(0, timeout=PATIENCE_MS)
+
+
+def test_a_reply_is_saved_by_another_when_the_asker_vanishes(
+    newcomer: Callable[[], Person], upstream: FakeOpenAIServer
+) -> None:
+    alice, bob = newcomer(), newcomer()
+    alice.send(FIRST)
+    alice.expect_reply("fake model")
+    invite(alice, bob)
+    accept(bob, alice)
+    upstream.script = Script.numbered(60, delay_s=0.1)
+    alice.send("Tell us more")
+    expect(bob.articles("Assistant").last).to_contain_text("w5", timeout=PATIENCE_MS)
+    alice.page.close()
+    expect(bob.articles("Assistant").last).to_contain_text("w59", timeout=PATIENCE_MS)
+    bob.page.reload()
+    bob.wait_for_core()
+    expect(bob.articles("Assistant").last).to_contain_text("w59", timeout=PATIENCE_MS)
+    expect(bob.articles("Assistant")).to_have_count(2)
+
+
+def test_unread_messages_are_counted_and_a_new_name_is_unknown(newcomer: Callable[[], Person]) -> None:
+    alice, bob = newcomer(), newcomer()
+    alice.send(FIRST)
+    alice.expect_reply("fake model")
+    dialog = open_members(alice)
+    form = dialog.get_by_role("form", name="Invite")
+    form.get_by_role("textbox", name="Login name").fill("nobody-has-this-name")
+    form.get_by_role("button", name="Invite", exact=True).click()
+    expect(form).to_contain_text("nobody", ignore_case=True)
+    expect(row_of(dialog, "nobody-has-this-name")).to_have_count(0)
+    close(dialog)
+    invite(alice, bob)
+    accept(bob, alice)
+    bob.page.get_by_role("button", name="New conversation").click()
+    choose_assistant(alice, "When mentioned")
+    alice.send("one")
+    expect_message(alice, "You", "one")
+    alice.send("two")
+    expect(links(bob).first).to_have_accessible_name(re.compile("2 unread"), timeout=PATIENCE_MS)
