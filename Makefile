@@ -9,8 +9,7 @@ run: setup ## Start Balon on http://localhost:8000 (PORT=… for another port)
 	@exec $(PY) -m scripts.run
 
 test: setup-test ## Every test, browser tests included
-	@$(PY) -m pytest $(ARGS)
-	@BALON_TEST_SERVICES=real $(PY) -m pytest tests/accounts tests/keystore tests/conversations tests/project $(ARGS)
+	@$(PY) -m scripts.test $(ARGS)
 
 lint: setup-test ## Style, types, import rules, of Python and JavaScript
 	@$(PY) -m ruff check .

@@ -18,6 +18,11 @@ def links(person: Person) -> Locator:
     return person.page.get_by_role("navigation", name="Conversations").get_by_role("link")
 
 
+def invitations(guest: Person, host: Person) -> Locator:
+    """What somebody is invited to by somebody, in the list."""
+    return links(guest).filter(has_text=re.compile(f"from {re.escape(host.login)}"))
+
+
 def open_members(person: Person) -> Locator:
     """Opens the dialog "Members" of the conversation on screen."""
     person.page.get_by_role("button", name="Members", exact=True).click()
@@ -43,6 +48,13 @@ class Named(Protocol):
     login: str
 
 
+def begin(host: Person, text: str) -> None:
+    """Begins a conversation and waits for the assistant's answer."""
+    host.page.get_by_role("button", name="New conversation").click()
+    host.send(text)
+    host.expect_reply("fake model")
+
+
 def invite(host: Person, guest: Named, *, role: str = "Member", share: bool = True) -> None:
     """Invites somebody to the conversation on screen, and waits until they are listed."""
     dialog = open_members(host)
@@ -57,7 +69,7 @@ def invite(host: Person, guest: Named, *, role: str = "Member", share: bool = Tr
 
 def accept(guest: Person, host: Person) -> None:
     """Opens the newest invitation of somebody and accepts it."""
-    links(guest).filter(has_text=re.compile(f"from {re.escape(host.login)}")).first.click(timeout=PATIENCE_MS)
+    invitations(guest, host).first.click(timeout=PATIENCE_MS)
     guest.page.get_by_role("button", name="Accept", exact=True).click()
     expect(guest.message_box.or_(guest.page.get_by_text("You can only read"))).to_be_visible(timeout=PATIENCE_MS)
 
@@ -88,7 +100,9 @@ def verify(person: Person, other: Person) -> None:
     """Marks somebody as verified."""
     dialog = open_members(person)
     row_of(dialog, other.login).get_by_role("button", name="Verify", exact=True).click()
-    person.page.get_by_role("dialog", name="Safety number").get_by_role("button", name="Mark as verified").click()
+    number = person.page.get_by_role("dialog", name="Safety number")
+    number.get_by_role("button", name="Mark as verified").click()
+    close(number)
     expect(row_of(dialog, other.login)).to_contain_text("Verified", timeout=PATIENCE_MS)
     close(dialog)
 

@@ -2,18 +2,20 @@
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.company import (
     PATIENCE_MS,
     accept,
+    begin,
     choose_assistant,
     close,
     expect_message,
+    invitations,
     invite,
     links,
     open_members,
@@ -40,16 +42,30 @@ AFTER = "Now that we are alone again."
 SAID = tuple(text.encode() for text in (FIRST, PRIVATE, AFTER))
 
 
-@pytest.fixture
-def newcomer(open_profile: Callable[[], BrowserContext]) -> Callable[[], Person]:
-    """Makes people with new accounts, each in a browser profile of their own."""
-
-    def make_one() -> Person:
-        person = Person(open_profile().new_page())
+@pytest.fixture(scope="module")
+def residents(browser: Browser, whole_installation: tuple[Installation, Wiretap]) -> Iterator[tuple[Person, Person]]:
+    """Two people with accounts, each in a browser profile of their own: making an account costs an RSA key."""
+    contexts = [browser.new_context(base_url=whole_installation[1].origin) for _ in range(2)]
+    for context in contexts:
+        context.set_default_timeout(PATIENCE_MS)
+    alice, bob = (Person(context.new_page()) for context in contexts)
+    for person in (alice, bob):
         person.sign_up()
-        return person
+    yield alice, bob
+    for context in contexts:
+        context.close()
 
-    return make_one
+
+@pytest.fixture
+def pair(residents: tuple[Person, Person], wiretap: Wiretap, watch: Watch) -> Iterator[tuple[Person, Person]]:
+    """Alice and Bob, with a watch on what no page may do."""
+    watch.expect("40")  # Who was removed asks once more for what is no more theirs.
+    contexts = [person.page.context for person in residents]
+    for context in contexts:
+        watch.follow(context)
+    yield residents
+    for context in contexts:
+        watch.leave(context)
 
 
 @pytest.fixture
@@ -68,11 +84,10 @@ def carol(wiretap: Wiretap, tmp_path: Path) -> Iterator[FirefoxPerson]:
 
 
 def test_three_people_talk_with_the_assistant_and_one_is_removed(
-    newcomer: Callable[[], Person], carol: FirefoxPerson, upstream: FakeOpenAIServer, wiretap: Wiretap
+    pair: tuple[Person, Person], carol: FirefoxPerson, upstream: FakeOpenAIServer, wiretap: Wiretap
 ) -> None:
-    alice, bob = newcomer(), newcomer()
-    alice.send(FIRST)
-    alice.expect_reply("fake model")
+    alice, bob = pair
+    begin(alice, FIRST)
     invite(alice, bob)
     accept(bob, alice)
     invite(alice, carol, role="Reader", share=False)
@@ -115,13 +130,9 @@ def test_three_people_talk_with_the_assistant_and_one_is_removed(
     assert not any(text in exchange.answer + exchange.request for text in SAID for exchange in wiretap.exchanges)
 
 
-def test_the_rows_of_a_removed_person_are_gone(
-    newcomer: Callable[[], Person], installation: Installation, watch: Watch
-) -> None:
-    watch.expect("40")
-    alice, bob = newcomer(), newcomer()
-    alice.send(FIRST)
-    alice.expect_reply("fake model")
+def test_the_rows_of_a_removed_person_are_gone(pair: tuple[Person, Person], installation: Installation) -> None:
+    alice, bob = pair
+    begin(alice, FIRST)
     invite(alice, bob)
     accept(bob, alice)
     conversation_id = alice.page.url.rpartition("/")[2].replace("-", "")
@@ -141,49 +152,49 @@ def members_of(installation: Installation, conversation_id: str) -> set[str]:
         database.close()
 
 
-def test_an_invitation_is_declined_and_one_is_taken_back(newcomer: Callable[[], Person]) -> None:
-    alice, bob = newcomer(), newcomer()
-    alice.send(FIRST)
-    alice.expect_reply("fake model")
+def test_an_invitation_is_declined_and_one_is_taken_back(pair: tuple[Person, Person]) -> None:
+    alice, bob = pair
+    begin(alice, FIRST)
     invite(alice, bob)
-    links(bob).first.click(timeout=PATIENCE_MS)
+    invitations(bob, alice).click(timeout=PATIENCE_MS)
     expect(bob.page.get_by_text(alice.login).first).to_be_visible()
     expect(bob.page.get_by_text("fake model")).to_have_count(0)
     bob.page.get_by_role("button", name="Decline", exact=True).click()
-    expect(links(bob)).to_have_count(0, timeout=PATIENCE_MS)
+    expect(invitations(bob, alice)).to_have_count(0, timeout=PATIENCE_MS)
 
     # What is written after it is under a key that Bob never had.
     alice.send(AFTER)
     alice.expect_reply("fake model")
     invite(alice, bob)
-    expect(links(bob)).to_have_count(1, timeout=PATIENCE_MS)
+    expect(invitations(bob, alice)).to_have_count(1, timeout=PATIENCE_MS)
     remove(alice, bob)
-    expect(links(bob)).to_have_count(0, timeout=PATIENCE_MS)
+    expect(invitations(bob, alice)).to_have_count(0, timeout=PATIENCE_MS)
 
 
 def test_a_reply_is_saved_by_another_when_the_asker_vanishes(
-    newcomer: Callable[[], Person], upstream: FakeOpenAIServer
+    pair: tuple[Person, Person], upstream: FakeOpenAIServer
 ) -> None:
-    alice, bob = newcomer(), newcomer()
-    alice.send(FIRST)
-    alice.expect_reply("fake model")
+    alice, bob = pair
+    begin(alice, FIRST)
     invite(alice, bob)
     accept(bob, alice)
     upstream.script = Script.numbered(60, delay_s=0.1)
     alice.send("Tell us more")
     expect(bob.articles("Assistant").last).to_contain_text("w5", timeout=PATIENCE_MS)
+    context = alice.page.context
     alice.page.close()
     expect(bob.articles("Assistant").last).to_contain_text("w59", timeout=PATIENCE_MS)
     bob.page.reload()
     bob.wait_for_core()
     expect(bob.articles("Assistant").last).to_contain_text("w59", timeout=PATIENCE_MS)
     expect(bob.articles("Assistant")).to_have_count(2)
+    alice.page = context.new_page()
+    alice.open()
 
 
-def test_unread_messages_are_counted_and_a_new_name_is_unknown(newcomer: Callable[[], Person]) -> None:
-    alice, bob = newcomer(), newcomer()
-    alice.send(FIRST)
-    alice.expect_reply("fake model")
+def test_unread_messages_are_counted_and_a_new_name_is_unknown(pair: tuple[Person, Person]) -> None:
+    alice, bob = pair
+    begin(alice, FIRST)
     dialog = open_members(alice)
     form = dialog.get_by_role("form", name="Invite")
     form.get_by_role("textbox", name="Login name").fill("nobody-has-this-name")

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SET_UP_TIMEOUT_S = 600
 WARM_START_LIMIT_S = 30
-STOP_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 60
 KEPT = {"HOME", "PATH", "LANG", "TERM", "USER", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"}
 CONFIGURATION = re.compile(r"(pip|uv|npm_config)_|.*_proxy$", re.IGNORECASE)
 
@@ -62,7 +62,7 @@ class Checkout:
         make = self._running
         family = descendants(make.pid)
         os.killpg(make.pid, signal.SIGINT)
-        make.wait(timeout=STOP_TIMEOUT_S)
+        wait_until(lambda: self.has_ended, STOP_TIMEOUT_S, lambda: f"{commands(family)} after {self.output}")
         wait_until(lambda: not any(map(is_alive, family)), STOP_TIMEOUT_S, lambda: f"{family} of {self.output}")
 
     def kill(self) -> None:
@@ -121,6 +121,12 @@ def descendants(ancestor: int) -> list[int]:
     for each in found:
         found += children.get(each, [])
     return found[1:]
+
+
+def commands(processes: list[int]) -> list[str]:
+    """What each process that still runs was started with."""
+    alive = filter(is_alive, processes)
+    return [Path(f"/proc/{each}/cmdline").read_bytes().replace(b"\0", b" ").decode() for each in alive]
 
 
 def is_alive(process: int) -> bool:
