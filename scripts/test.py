@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeAlias
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_TESTS: Final = 5
@@ -19,6 +19,9 @@ NO_TESTS: Final = 5
 REAL_SERVICES = {"BALON_TEST_SERVICES": "real"}
 IN_BROWSERS = ("browser", "security", "engines")
 SERVER_SIDE = ("accounts", "keystore", "conversations", "project")
+
+Lane: TypeAlias = Sequence[tuple[Sequence[str], dict[str, str]]]
+"""Runs one after the other: which folders, with which settings."""
 
 
 def main() -> int:
@@ -30,7 +33,7 @@ def main() -> int:
     if any(Path(argument.partition("::")[0]).exists() for argument in sys.argv[1:]):
         return run_pytest((), {}, None)
     others = [each.name for each in (ROOT / "tests").iterdir() if holds_tests(each) and each.name not in IN_BROWSERS]
-    lanes = (
+    lanes: tuple[Lane, ...] = (
         [(IN_BROWSERS, {}), (SERVER_SIDE, REAL_SERVICES)],
         [(sorted(others), {})],
     )
@@ -46,7 +49,7 @@ def holds_tests(folder: Path) -> bool:
     return any(folder.glob("test_*.py"))
 
 
-def run_lane(lane: Sequence[tuple[Sequence[str], dict[str, str]]], is_shown: bool) -> list[int]:  # noqa: FBT001 - mapped
+def run_lane(lane: Lane, is_shown: bool) -> list[int]:  # noqa: FBT001 - mapped
     """Runs a lane; gives the status of each of its runs."""
     if is_shown:
         return [run_pytest(folders, settings, None) for folders, settings in lane]

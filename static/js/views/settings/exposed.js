@@ -89,8 +89,8 @@ class ExposedSection extends Section {
       <div class="exporting">
         <progress class="bar-of-progress" max="100" .value=${share} aria-label="Replacing your keys"></progress>
         <p class="quiet">
-          ${total > 0 ? `${done} of ${total} conversations.` : "Making new keys."} Leave this page open. All of
-          it is done, or nothing.
+          ${total > 0 ? `${done} of ${total} conversations.` : "Making new keys."} Leave this page open. All of it is
+          done, or nothing.
         </p>
       </div>
     `;
