@@ -98,6 +98,30 @@ async def test_nothing_is_sealed_under_a_key_that_somebody_took_along(alice, bob
     assert codes(view) == set()
 
 
+@pytest.mark.parametrize("code", ["forbidden", "not-found"])
+async def test_a_key_that_an_invitation_gave_away_which_nobody_sees_seals_nothing_more(
+    alice, bob, charlie, server, code
+):
+    """The server has the grant for Charlie, and says that it took nothing: the two could read on unseen."""
+    conversation_id = await begin(alice)
+    await bring_in(alice, bob, conversation_id)
+    refuse(server, "/roster", ProblemError(403, code), times=1)
+    assert await refused(alice.invite(conversation_id, CHARLIE, "member", HISTORY)) == code
+    await alice.say("Without Charlie", conversation_id)
+    await alice.say("And on", conversation_id)
+    assert epochs(server, conversation_id) == [0, 0, 1, 1, 1, 1]
+    assert codes(await (await fresh_tab(bob)).open_conversation(conversation_id)) == set()
+
+
+async def test_who_is_invited_again_after_a_refusal_needs_no_new_key(alice, bob, server):
+    conversation_id = await begin(alice)
+    refuse(server, "/roster", ProblemError(403, "forbidden"), times=1)
+    assert await refused(alice.invite(conversation_id, BOB, "member", HISTORY)) == "forbidden"
+    await bring_in(alice, bob, conversation_id)
+    await alice.say("Together", conversation_id)
+    assert epochs(server, conversation_id) == [0, 0, 0, 0]
+
+
 async def test_readers_begin_no_key(alice, bob, charlie, server):
     conversation_id = await begin(alice)
     await bring_in(alice, bob, conversation_id, role="reader")

@@ -9,7 +9,7 @@ import itertools
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from balon.protocol.roster import Role
@@ -217,16 +217,25 @@ SETTINGS = settings(
     deadline=None,
     derandomize=True,
     database=None,
-    phases=[Phase.generate, Phase.shrink],
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow],
 )
 
 
+OVERTAKEN = [
+    ([Step("invite", 0, 0, 0)], 0),
+    ([Step("ask", 1, 0, 3), Step("send", 1, 0, 1), Step("remove", 1, 1, 0)], 0),
+]
+"""A message under a new key is read before the removal that began it."""
+
+
+@pytest.mark.timeout(600)  # Where it fails, the story is made shorter before it is told.
 def test_members_read_what_they_may_and_nobody_else_does(village, monkeypatch):
     monkeypatch.setattr(roster_writing, "MOST_MESSAGES", FEW_MESSAGES)
 
     @SETTINGS
     @given(rounds)
+    @example(OVERTAKEN)
     def holds(story):
         asyncio.run(play(village, story))
 

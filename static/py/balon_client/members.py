@@ -123,7 +123,7 @@ class Members:
             shares_history=share_history is True,
         )
         if deed.shares_history:
-            await self._chat.rosters.renew_key(conversation)
+            await self._chat.rosters.renew_key(conversation, deed.target_id)
         known = conversation.roster_mark
         await self._chat.rosters.change(
             conversation, lambda each: self._plan_invitation(each, deed, known.seq if known else 0)

@@ -38,28 +38,46 @@ class RosterWriter:
         self._library = library
         self._people = people
         self._maker = EntryMaker(parts.crypto, parts.account)
+        self._given: dict[UUID, set[tuple[int, UUID]]] = {}
+        """By conversation, the epochs whose keys were granted to guests: the server has them, whatever it answered."""
 
-    async def renew_key(self, conversation: Conversation) -> None:
+    async def renew_key(self, conversation: Conversation, guest_id: UUID | None = None) -> None:
         """Begins a new epoch where nothing may be sealed under the present one any more; before everything sealed.
 
-        That is after somebody left or replaced their keys, after 10 000 messages, and after 90 days.
+        That is after somebody left or replaced their keys, after this client granted the key to a guest who is not on
+        the roster (the server may hide the invitation from all others), after 10 000 messages, and after 90 days.
+
+        Args:
+            conversation: Which.
+            guest_id: Who is about to be invited: they may have the key.
 
         Raises:
             NotWritableError: An alarm forbids it.
             NetworkError: The server cannot be reached.
             RosterBusyError: Others were faster each time.
         """
-        if self._is_spent(conversation):
-            await self.change(conversation, lambda each: Deed(op=RosterOp.ROTATE) if self._is_spent(each) else None)
 
-    def _is_spent(self, conversation: Conversation) -> bool:
+        def plan(each: Conversation) -> Deed | None:
+            return Deed(op=RosterOp.ROTATE) if self._is_spent(each, guest_id) else None
+
+        if plan(conversation):
+            await self.change(conversation, plan)
+
+    def _is_spent(self, conversation: Conversation, guest_id: UUID | None) -> bool:
         roster = conversation.followed
         if roster is None or not conversation.may_write:
             return False
         begun_ms = roster.beginning_of(conversation.epoch).created_ms
         count = conversation.head_position - conversation.epoch_positions.get(conversation.epoch, 0)
         is_worn = count >= MOST_MESSAGES or self._parts.now_ms() - begun_ms >= LONGEST_MS
-        return roster.state.needs_rotation or is_worn
+        return roster.state.needs_rotation or is_worn or self._is_given_away(conversation, guest_id)
+
+    def _is_given_away(self, conversation: Conversation, guest_id: UUID | None) -> bool:
+        members = conversation.roster.members if conversation.roster else {}
+        given = self._given.get(conversation.id, set())
+        return any(
+            epoch == conversation.epoch and user_id not in members and user_id != guest_id for epoch, user_id in given
+        )
 
     async def change(self, conversation: Conversation, plan: Plan) -> None:
         """Posts the entry that a plan asks for, exactly once.
@@ -91,6 +109,8 @@ class RosterWriter:
         if prepared.key is not None:
             self._library.verifier.remember_key(conversation.id, prepared.entry.epoch, prepared.key)
         await self._parts.keyring.save()  # Whom it grants anything is pinned for good before.
+        guests = {(grant.epoch, grant.user_id) for grant in prepared.grants if grant.epoch <= conversation.epoch}
+        self._given.setdefault(conversation.id, set()).update(guests)
         try:
             record = await self._post(conversation.id, prepared)
         except ProblemError as error:
