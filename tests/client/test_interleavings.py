@@ -223,6 +223,8 @@ SETTINGS = settings(
 
 
 OVERTAKEN = [
+    ([Step("send", 0, 0, 0)], 0),
+    ([Step("send", 1, 0, 0)], 0),
     ([Step("invite", 0, 0, 0)], 0),
     ([Step("ask", 1, 0, 3), Step("send", 1, 0, 1), Step("remove", 1, 1, 0)], 0),
 ]
