@@ -34,7 +34,7 @@ function unwrap(answer) {
 }
 
 const isBytes = (value) => value instanceof Uint8Array;
-const outgoing = (value) => (isBytes(value) ? value : JSON.stringify(value ?? null));
+const outgoing = (value) => (isBytes(value) || value instanceof File ? value : JSON.stringify(value ?? null));
 
 function showState(state) {
   document.documentElement.dataset.core = state;

@@ -1,12 +1,17 @@
 """An import: written as any other conversation, once, whatever breaks off and whoever lies (A8, A9, A13, A52)."""
 
 import asyncio
+from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
 from balon_client import import_writing
+from balon_client.conversation_records import MessageRecord
 from balon_client.errors import NetworkError, ProblemError
 from balon_client.keyring_model import forget_conversation
+from balon_client.messages import _proof_item, reply_mark
+from balon_client.payloads import Origin
 from tests.client.conftest import ALICE, BOB
 from tests.client.doubles.platform import settle
 from tests.client.imports.exports import START_S, ChatGPT, encode
@@ -118,6 +123,22 @@ async def test_imported_conversations_are_read_as_any_other(alice, alices_browse
     assert "Kanarie" not in wire
     assert str(START_S + 9001) not in wire, "the server does not learn when it was said"
     assert tab.alarms == []
+
+
+async def test_an_imported_reply_never_counts_as_confirmed(alice, server, alices_browser):
+    """Nobody gets a gateway's word for a time that a file claims, not even with a true signature of the gateway."""
+    (made,) = (await bring(alice, export()))["imported"]
+    sent = await alice.say("And a skerry?", made["id"])
+    await settle(100)
+    history = alice.keys.chat._histories.get(UUID(made["id"]))
+    reply = history.get(UUID(sent["reply_id"]))
+    assert reply.mark is None
+    forged = replace(reply.payload, imported=Origin("chatgpt", 1))
+    record = MessageRecord(3, reply.id, reply.sender_id, 0, 1, bytes(32), 0, b"", b"")
+    gateways = {each.gateway_id: each.identity for each in alice.keys.parts.keyring.content.gateways}
+    assert _proof_item(UUID(made["id"]), record, reply.payload, gateways) is not None
+    assert _proof_item(UUID(made["id"]), record, forged, gateways) is None
+    assert reply_mark(forged, confirmed=True).code == "imported"
 
 
 async def test_a_conversation_goes_on_with_what_was_imported(alice, server):

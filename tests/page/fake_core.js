@@ -2,12 +2,13 @@
 // describes what it wants in `globalThis.fakeScenario` before the page loads and reaches the worker at `globalThis.fakeCore`.
 import { accountCalls } from "./fake_account.js";
 import { conversationItems, longHistory, sampleMessages, uuid } from "./fake_data.js";
+import { importCalls } from "./fake_imports.js";
 import { groupMessages, makeDirectory, peopleCalls, personId } from "./fake_people.js";
 
 const DEFAULTS = {
   session: "signed-out", // what boot finds
   readyAfterMs: 20,
-  held: [], // names of calls, "ready", "keys", "export" and "rotation" (half-way), that wait until the test releases them
+  held: [], // names of calls, "ready", "keys", "export", "import" and "rotation" (half-way), that wait until the test releases them
   failsToStart: false,
   conversations: 12,
   messages: null, // an array, or a number for a long history
@@ -28,6 +29,10 @@ const DEFAULTS = {
   unread: 0, // of the first conversation
   assistant: "always",
   kitDue: false,
+  importable: 4, // conversations in a file
+  importStepMs: 20,
+  importWaitS: 0,
+  importFails: false, // the last one
   rotationSteps: 4,
   rotationStepMs: 20,
 };
@@ -341,7 +346,7 @@ class FakeCore extends EventTarget {
   }
 }
 
-Object.assign(FakeCore.prototype, accountCalls, peopleCalls);
+Object.assign(FakeCore.prototype, accountCalls, peopleCalls, importCalls);
 
 function message(author, text, rest) {
   return {

@@ -64,6 +64,7 @@ def test_the_sections_are_headings_in_one_order(open_page: OpenPage) -> None:
         "Lock",
         "Appearance",
         "Inference gateway",
+        "Import conversations",
         "Your data",
         "Delete account",
     ]

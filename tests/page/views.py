@@ -100,6 +100,14 @@ def open_rows(page: Page) -> None:
     expect(page.locator(".row").first).to_be_visible()
 
 
+def choose_export(page: Page) -> None:
+    """Gives the settings a file of another product."""
+    page.get_by_label("Export file").set_input_files(
+        {"name": "export.zip", "mimeType": "application/zip", "buffer": b"PK"}
+    )
+    expect(page.get_by_role("list", name="Conversations in the file")).to_be_visible()
+
+
 def refuse_to_delete(page: Page) -> None:
     """Asks to delete the account with a password that is wrong."""
     page.get_by_role("button", name="Delete account").click()
@@ -200,6 +208,19 @@ VIEWS = {
     ),
     "exporting": View(
         {**SIGNED_IN, "exportSteps": 5000}, f"{OPEN}#settings", steps(button("Export everything"), see("of 5000"))
+    ),
+    "import": View(
+        {**SIGNED_IN, "importable": 14}, f"{OPEN}#settings", steps(choose_export, see("Left out: 2 images"))
+    ),
+    "importing": View(
+        {**SIGNED_IN, "held": ["import"], "importWaitS": 40},
+        f"{OPEN}#settings",
+        steps(choose_export, button("Import 3 conversations"), see("The server takes no more right now")),
+    ),
+    "imported": View(
+        {**SIGNED_IN, "importFails": True},
+        f"{OPEN}#settings",
+        steps(choose_export, button("Import 3 conversations"), see("2 conversations imported, 1 not.")),
     ),
     "delete-account": View(
         {**SIGNED_IN, "problems": {"request_deletion": WRONG_PASSWORD}}, f"{OPEN}#settings", refuse_to_delete

@@ -2,8 +2,9 @@ import { html, nothing } from "lit";
 import { toProblem } from "../problems.js";
 import { copyText } from "../ui/clipboard.js";
 import { Element, define } from "../ui/element.js";
-import { clockTime, fullTime, isoTime } from "../ui/format.js";
+import { clockTime, fullTime, isoTime, mediumDate } from "../ui/format.js";
 import { check, copy, retry, warning } from "../ui/icons.js";
+import { productName } from "../views/imported.js";
 import { whenNear } from "./near.js";
 
 const FINISHES = {
@@ -101,7 +102,8 @@ class Message extends Element {
   }
 
   render() {
-    const { author, state, text, created_ms: created } = this.message;
+    const { author, state, text, imported } = this.message;
+    const created = imported?.created_ms ?? this.message.created_ms;
     const name = authorName(author);
     return html`
       <article
@@ -112,7 +114,10 @@ class Message extends Element {
         <header class="message-head">
           <span class="author">${name}</span>
           ${this.#isForModel ? html`<span class="for-model">Sent to the assistant</span>` : nothing}
-          <time datetime=${isoTime(created)} title=${fullTime(created)}>${clockTime(created)}</time>
+          ${imported ? html`<span class="imported">Imported from ${productName(imported.source)}</span>` : nothing}
+          <time datetime=${isoTime(created)} title=${fullTime(created)}
+            >${imported ? mediumDate(created) : clockTime(created)}</time
+          >
         </header>
         <div class="body plain" ?hidden=${text === null}></div>
         ${state === "streaming" && !text ? html`<p class="thinking"><span class="sr-only">Waiting for the reply</span><i></i><i></i><i></i></p>` : nothing}
@@ -129,8 +134,8 @@ class Message extends Element {
 
   /** Text that is shown though nobody vouches for it. What is withheld is an alarm of the conversation already. */
   get #isDoubtful() {
-    const { finish, state, text } = this.message;
-    return text !== null && state === "saved" && !FINISHES[finish];
+    const { finish, imported, state, text } = this.message;
+    return text !== null && state === "saved" && !FINISHES[finish] && !imported;
   }
 
   get #notes() {

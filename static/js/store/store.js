@@ -3,6 +3,7 @@ import { toProblem } from "../problems.js";
 import { withBytes } from "../password/bytes.js";
 import { Router, conversationPath } from "../router.js";
 import { Account } from "./account.js";
+import { Imports } from "./imports.js";
 import { deferred } from "./deferred.js";
 import { Library } from "./library.js";
 import { Outbox } from "./outbox.js";
@@ -48,6 +49,7 @@ export class Store extends EventTarget {
     this.router = new Router();
     this.outbox = new Outbox(this);
     this.account = new Account(this);
+    this.imports = new Imports(this);
     this.library = new Library(this);
     this.people = new People(this);
     this.presence = new Presence(this);
@@ -109,6 +111,7 @@ export class Store extends EventTarget {
     on("connection", ({ state }) => this.#setConnection(state));
     on("saving", ({ state }) => this.#set("saving", state, "connection"));
     on("progress", (detail) => this.account.takeProgress(detail));
+    on("progress", (detail) => this.imports.takeProgress(detail));
     on("alarm", ({ problem, conversation_id }) => this.alarm(problem, conversation_id));
   }
 
@@ -245,6 +248,7 @@ export class Store extends EventTarget {
   #forget() {
     this.outbox.clear();
     this.account.forget();
+    this.imports.forget();
     this.drafts.clear();
     Object.assign(this, { settings: null, models: null, gateway: null, modelsProblem: null });
     Object.assign(this, { alarms: [], thread: null, saving: null });

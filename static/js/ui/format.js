@@ -26,6 +26,15 @@ export function isoTime(ms) {
   return new Date(ms).toISOString();
 }
 
+/** So many seconds, as people say it. */
+export function duration(seconds) {
+  if (seconds < 60) return seconds === 1 ? "1 second" : `${seconds} seconds`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return minutes === 1 ? "1 minute" : `${minutes} minutes`;
+  const hours = Math.round(minutes / 60);
+  return hours === 1 ? "1 hour" : `${hours} hours`;
+}
+
 /** The heading under which a conversation of that time is listed. */
 export function period(ms, now = Date.now()) {
   const midnight = new Date(now).setHours(0, 0, 0, 0);

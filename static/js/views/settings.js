@@ -8,6 +8,7 @@ import { chevron, menu } from "../ui/icons.js";
 import "./settings/deletion.js";
 import "./settings/devices.js";
 import "./settings/exposed.js";
+import "./settings/imports.js";
 import "./settings/kit.js";
 import "./settings/login_name.js";
 import "./settings/password.js";
@@ -69,6 +70,7 @@ class Settings extends Element {
           <balon-kit-section .store=${store}></balon-kit-section>
           <balon-devices-section .store=${store}></balon-devices-section>
           ${this.#lock} ${this.#appearance} ${this.#gateway}
+          <balon-import-section .store=${store}></balon-import-section>
           <balon-your-data .store=${store}></balon-your-data>
           <balon-deletion-section .store=${store}></balon-deletion-section>
         </div>
