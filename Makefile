@@ -28,7 +28,7 @@ bench: setup-test ## Measurements, each against a baseline in the same run
 	@$(PY) scripts/bench/run.py $(ARGS)
 
 room: setup-test ## Twenty people write in one room while the server restarts; all end with the same history
-	@$(PY) -m tests.load.room $(ARGS)
+	@PYTHONPATH=static/py $(PY) -m tests.load.room $(ARGS)
 
 vectors: setup-test ## The known answers of the protocol alone
 	@$(PY) -m pytest tests/protocol $(ARGS)

@@ -119,6 +119,15 @@ async def test_members_show_roles_numbers_and_what_may_be_done(alice, bob, charl
     assert [len(group) for group in number.split(" ")] == [5] * 12
 
 
+async def test_members_are_shown_before_the_list_is_there(alice, bob):
+    conversation_id = await begin(alice)
+    await bring_in(alice, bob, conversation_id)
+    await alice.clock.advance(3)  # The keyring is saved.
+    tab = alice.profile.open_tab()
+    await tab.boot()
+    assert len((await tab.members(conversation_id))["members"]) == 2
+
+
 async def test_only_owners_change_who_is_in(alice, bob, charlie):
     conversation_id = await begin(alice)
     await bring_in(alice, bob, conversation_id)

@@ -1,6 +1,6 @@
 """A crowded room: many people write at once, and in the end all of them hold the same verified history.
 
-Run: ``python -m tests.load.room [--people 20] [--rate 10] [--seconds 60]``. Starts PostgreSQL, Redis, web tier and gateway
+Run: ``make room ARGS="--people 20 --rate 10 --seconds 60"``. Starts PostgreSQL, Redis, web tier and gateway
 of its own on loopback; the people are the browser's own Python on CPython doubles. The channel layer holds so little
 that it drops hints, and the web tier is restarted in the middle. Ends with status 1 when anything was lost or doubled.
 
@@ -28,7 +28,7 @@ from tests.servers import start_postgres, start_redis
 from tests.stack.installation import Installation, free_port
 
 SETTLE_S = 180.0
-_LIMITS = ("ADDRESS", "LOGIN", "INFERENCE", "LOOKUP", "MESSAGES", "CONVERSATIONS", "ROSTER", "KEYRING")
+_LIMITS = ("ADDRESS", "LOGIN", "INFERENCE", "LOOKUP", "WRITES", "ROSTERS")
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.conftest import CONVERSATION, OPEN, SIGNED_IN, OpenPage, calls, emit, expect_calls
+from tests.page.conftest import CONVERSATION, OPEN, SIGNED_IN, OpenPage, calls, emit, expect_calls, release
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -17,6 +17,7 @@ ALICE = {"name": "alice", "role": "owner"}
 BOB = {"name": "bob", "role": "member"}
 CAROL = {"name": "carol", "role": "reader"}
 BOB_ID, CAROL_ID = "01890000-0000-7000-8000-000000000002", "01890000-0000-7000-8000-000000000003"
+SESSION_LIKELY = 'indexedDB.open("balon-session", 1);'
 OFFLINE = {"code": "offline", "title": "No connection.", "detail": "Nothing was changed.", "action": "retry"}
 
 
@@ -71,6 +72,15 @@ def test_whoever_owns_nothing_can_look_verify_and_leave(open_page: OpenPage, rol
     expect(dialog(page).get_by_role("combobox")).to_have_count(0)
     expect(dialog(page).get_by_role("button", name="Invite")).to_have_count(0)
     expect(row(page, "alice").get_by_role("button", name="Leave")).to_be_visible()
+
+
+def test_members_that_are_asked_for_while_the_page_starts_come_once_it_has(open_page: OpenPage) -> None:
+    page = open_page({**SIGNED_IN, "people": [ALICE, BOB], "held": ["boot"]}, OPEN, script=SESSION_LIKELY)
+    page.get_by_role("button", name="Members").click()
+    expect_calls(page, "boot", 1)
+    assert calls(page, "members") == []
+    release(page, "boot")
+    expect(row(page, "bob")).to_be_visible()
 
 
 def test_what_changes_elsewhere_shows_while_the_dialog_is_open(open_page: OpenPage) -> None:

@@ -41,7 +41,7 @@ export class Store extends EventTarget {
   #core = null;
   #touched = 0;
   #kitSaved = null;
-  #connected = deferred();
+  #booted = deferred();
 
   constructor({ sessionLikely = false } = {}) {
     super();
@@ -81,7 +81,6 @@ export class Store extends EventTarget {
   async connect(core) {
     this.#core = core;
     this.#listen(core);
-    this.#connected.resolve();
     try {
       await core.ready;
       this.setSession(await core.call("boot"), null);
@@ -89,12 +88,14 @@ export class Store extends EventTarget {
     } catch (error) {
       console.error(error);
       this.#set("phase", "failed");
+    } finally {
+      this.#booted.resolve();
     }
   }
 
+  /** What the person asks for while the page starts waits until it is known who is signed in. */
   async call(name, ...args) {
-    await this.#connected.promise;
-    await this.#core.ready;
+    await this.#booted.promise;
     return this.#core.call(name, ...args);
   }
 

@@ -46,7 +46,8 @@ class Members:
     async def members(self, raw_id: object) -> View:
         """Everyone on the roster, also of a conversation that this person is invited to."""
         self._keyring.verify_current()
-        conversation = self._chat.known(parse_id(raw_id))
+        conversation_id = parse_id(raw_id)
+        conversation = self._library.get(conversation_id) or await self._library.fetch(conversation_id)
         await self._people.refresh_names(conversation)
         return await self._view(conversation)
 
