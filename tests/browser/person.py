@@ -170,6 +170,15 @@ class Person:
         self.page.get_by_role("alertdialog").get_by_role("button", name="End all others").click()
         expect(self.page.get_by_text("All other devices are signed out.")).to_be_visible()
 
+    def replace_keys(self, password: str) -> None:
+        """Says in the settings that the password was exposed; does not wait for the new kit."""
+        self.page.get_by_role("button", name="My password was exposed").click()
+        form = self.page.get_by_role("form", name="My password was exposed")
+        form.get_by_label("Current password").fill(self.password)
+        form.get_by_label("New password", exact=True).fill(password)
+        form.get_by_label("Confirm new password").fill(password)
+        form.get_by_role("button", name="Replace my keys").click()
+
     def change_password(self, new: str, *, current: str | None = None) -> None:
         """Fills in the form of the settings and sends it; does not wait for the outcome."""
         self.page.get_by_role("button", name="Change password").click()

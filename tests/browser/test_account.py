@@ -159,6 +159,37 @@ def test_a_wrong_current_password_is_noticed_here_and_nothing_is_sent(
     assert len(wiretap.requests("POST")) == before
 
 
+# --- Exposed keys ---
+
+
+def test_keys_that_were_exposed_are_replaced_and_the_history_stays(
+    owner: Person, enter: Callable[[], Person], watch: Watch
+) -> None:
+    watch.expect("401")
+    phone, laptop = enter(), enter()
+    exposed, spent, new = owner.password, owner.kit_text, "lantern-quarry-seventeen-Otter-violin"
+    laptop.open_settings()
+    laptop.replace_keys(new)
+    laptop.put_kit_away()
+    owner.password, owner.kit_text = new, laptop.kit_text
+    assert code_of(laptop.kit_text) != code_of(spent)
+    laptop.page.goto("/")
+    expect_history(laptop)
+    laptop.send("Under a new key.")  # The old one seals nothing more.
+    laptop.expect_reply("fake model")
+
+    expect(phone.page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert phone.kept_keys() is None, "the keys went with the session"
+    phone.sign_in(exposed)
+    expect_refusal(phone, "Login name or password is wrong.")
+    phone.sign_in(new)
+    expect_history(phone)
+    expect(phone.articles("You").last).to_contain_text("Under a new key.")
+    phone.open_settings()
+    phone.check_kit(spent)
+    expect_refusal(phone, "This kit was used before")
+
+
 # --- Login name ---
 
 
