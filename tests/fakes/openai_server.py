@@ -31,6 +31,8 @@ Mode = Literal[
     "redirect",
 ]
 MODEL = "fake-model"
+GATE_LIMIT_S = 120
+"""No test that failed before it opened its gate may keep a server from ending."""
 
 _ERRORS: dict[str, tuple[str, dict[str, Any]]] = {
     "error-500": ("500 Internal Server Error", {"message": "quotes the prompt: {prompt}", "type": "server_error"}),
@@ -53,7 +55,9 @@ class Script:
     mode: Mode = "ok"
     finish: str = "stop"
     break_after: int = 3
-    """Chunks before `cut`, `hang-midway` and `filtered` take effect."""
+    """Chunks before `cut`, `hang-midway`, `filtered` and the gate take effect."""
+    gate: threading.Event | None = None
+    """What comes after waits until it is set: a test looks at half a reply as long as it needs."""
     stamped: bool = False
     """Put the time of sending, in nanoseconds, in place of each chunk: for measurements."""
 
@@ -191,6 +195,7 @@ class FakeOpenAIServer:
                 if script.mode == "filtered":
                     break
                 await asyncio.sleep(3600)
+            await _wait_at_gate(script, number)
             content = f"{time.time_ns()} " if script.stamped else text
             await _send_event(writer, _chunk({"content": content}, None))
             self.chunks_sent += 1
@@ -201,6 +206,11 @@ class FakeOpenAIServer:
         await _send_event(writer, "[DONE]")
         writer.write(b"0\r\n\r\n")
         await writer.drain()
+
+
+async def _wait_at_gate(script: Script, number: int) -> None:
+    if script.gate is not None and number == script.break_after:
+        await asyncio.to_thread(script.gate.wait, GATE_LIMIT_S)
 
 
 def _chunk(delta: dict[str, str], finish: str | None) -> str:
