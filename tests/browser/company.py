@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 if TYPE_CHECKING:
     from tests.browser.person import Person
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 
 
 def links(person: Person) -> Locator:
@@ -78,8 +78,13 @@ def remove(host: Person, guest: Named) -> None:
     """Removes somebody from the conversation on screen, and waits until they are gone."""
     dialog = open_members(host)
     row_of(dialog, guest.login).get_by_role("button", name="Remove", exact=True).click()
-    host.page.get_by_role("alertdialog").get_by_role("button", name="Remove", exact=True).click()
-    expect(row_of(dialog, guest.login)).to_have_count(0, timeout=PATIENCE_MS)
+    question = host.page.get_by_role("alertdialog")
+    question.get_by_role("button", name="Remove", exact=True).click()
+    try:
+        expect(row_of(dialog, guest.login)).to_have_count(0, timeout=PATIENCE_MS)
+    except AssertionError as failure:
+        failure.add_note(f"The page says: {question.all_inner_texts()} over {host.page.inner_text('body')}")
+        raise
     close(dialog)
 
 
