@@ -358,8 +358,10 @@ class FakeServer(Rooms):
 
     def hello(self, jar: "Jar") -> dict:
         session = self.state.sessions.get(jar.cookie)
-        if self.offline or session is None:
+        if self.offline:
             raise NetworkError
+        if session is None:
+            return {"type": "session-ended", "reason": "none"}
         account = self._account_by_id(session["user_id"])
         return {"type": "hello", "session_id": session["session_id"], "account_version": account["account_version"]}
 
@@ -519,7 +521,7 @@ class FakeHttp:
 class FakeConnection:
     """The port `Connection`, and the server's end of it."""
 
-    def __init__(self, server: FakeServer, session_id: str) -> None:
+    def __init__(self, server: FakeServer, session_id: str | None) -> None:
         self._server = server
         self._inbox: asyncio.Queue[str | int] = asyncio.Queue()
         self._close_code: int | None = None
@@ -574,7 +576,9 @@ class FakeSocket:
         if self.is_dead:
             raise NetworkError
         hello = self._server.hello(self._jar)
-        connection = FakeConnection(self._server, hello["session_id"])
+        connection = FakeConnection(self._server, hello.get("session_id"))
         self._server.connections.append(connection)
         connection.deliver(hello)
+        if hello["type"] == "session-ended":
+            connection.shut(4401)
         return connection

@@ -335,6 +335,20 @@ async def test_a_session_that_the_server_ends_leaves_nothing(alice, alices_brows
     assert record_of(alices_browser) is None
 
 
+async def test_a_session_that_ended_while_there_was_no_socket_leaves_nothing_and_alarms_nobody(
+    alice, alices_browser, server
+):
+    await settle(100)  # Nothing is asked for any more: the socket alone can tell.
+    asked = len(server.requests)
+    server.state.sessions.clear()
+    server.drop_sockets()
+    await alice.clock.advance(1)
+    await alice.left("ended")
+    assert record_of(alices_browser) is None
+    assert alice.alarms == []
+    assert {each.path for each in server.requests[asked:]} <= {"/api/v1/session"}
+
+
 async def test_a_refused_request_ends_the_session(alice, alices_browser, server):
     alice.platform.socket.is_dead = True
     server.state.sessions.clear()

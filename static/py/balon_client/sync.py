@@ -112,7 +112,10 @@ class Sync:
         async with asyncio.timeout(_HELLO_S):
             first, *rest = await connection.receive()
         fields = _parse(first)
-        if fields is None or fields.text("type") != "hello":
+        kind = fields.text("type") if fields else None
+        if kind == "session-ended":
+            raise SocketClosedError(SESSION_ENDED)
+        if fields is None or kind != "hello":
             raise AnswerError("socket.hello")
         if fields.text("session_id") != self._parts.account.session_id:
             self._on_ended("ended")
