@@ -171,7 +171,8 @@ class FakeOpenAIServer:
         stream = asyncio.ensure_future(self._stream(writer, script))
         try:
             await asyncio.wait({gone, stream}, return_when=asyncio.FIRST_COMPLETED)
-            if not stream.done():
+            # Whoever left is noticed by reading, or by a write that fails before.
+            if not stream.done() or stream.exception() is not None:
                 self.streams_aborted += 1
         finally:
             self.streams_open -= 1
