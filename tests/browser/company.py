@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 if TYPE_CHECKING:
     from tests.browser.person import Person
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 20_000
 
 
 def links(person: Person) -> Locator:
