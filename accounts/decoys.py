@@ -5,6 +5,7 @@ They are keyed hashes of the login name, so they stay the same over calls and re
 
 import hashlib
 import hmac
+import string
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,15 +15,20 @@ from balon.protocol.encoding import encode_context
 
 _CONSONANTS = "bdfghjklmnprstvz"
 _VOWELS = "aeiou"
+_SALT_ALPHABET = (string.ascii_letters + string.digits).encode()
 _DOMAINS = ("com", "net", "org", "com")
 
 
 @dataclass(frozen=True, slots=True)
 class Decoy:
-    """What an account of this login name might have: user id, 32 bytes of salt, and its place (0 to 1) among all n."""
+    """What an account of this login name might have: user id, salts of both kinds, and its place (0 to 1) among all.
+
+    `salt` has 32 bytes; `legacy_salt` has 64, of which an account from before encryption shows as many as it has.
+    """
 
     user_id: UUID
     salt: bytes
+    legacy_salt: bytes
     quantile: float
 
 
@@ -30,7 +36,16 @@ def derive_decoy(login: str) -> Decoy:
     """The parameters shown for a login name that nobody has."""
     identifier = UUID(bytes=_derive("user-id", login)[:16], version=4)
     quantile = int.from_bytes(_derive("iterations", login)[:6], "big") / 2**48
-    return Decoy(user_id=identifier, salt=_derive("salt", login), quantile=quantile)
+    return Decoy(
+        user_id=identifier, salt=_derive("salt", login), legacy_salt=_derive_legacy_salt(login), quantile=quantile
+    )
+
+
+def _derive_legacy_salt(login: str) -> bytes:
+    """64 characters of Django's alphabet for salts, each as likely as the others but for one in a million."""
+    source = b"".join(_derive(f"legacy-salt-{part}", login) for part in range(8))
+    draws = (int.from_bytes(source[start : start + 4], "big") for start in range(0, len(source), 4))
+    return bytes(_SALT_ALPHABET[draw % len(_SALT_ALPHABET)] for draw in draws)
 
 
 def derive_decoy_login(recovery_id: UUID) -> str:

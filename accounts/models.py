@@ -76,6 +76,22 @@ class SignInRecord(models.Model):
         return f"sign-in record of {self.pk}"
 
 
+class LegacySignInRecord(models.Model):
+    """What an account from before encryption is upgraded by: its old hash gave the login key (section 12).
+
+    `salt_size` is there so that made-up accounts follow the sizes of real ones without opening any.
+    """
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="legacy_record")
+    iterations = models.PositiveIntegerField()
+    salt_size = models.PositiveSmallIntegerField()
+    login_pub_sealed = OpaqueField()
+    salt_sealed = OpaqueField()
+
+    def __str__(self) -> str:
+        return f"legacy sign-in record of {self.pk}"
+
+
 class RecoveryRecord(models.Model):
     """All that the server keeps of a recovery kit: its id and the public key that proves knowledge of it."""
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from accounts.sessions import end_all_sessions
@@ -64,7 +64,9 @@ def take_measure(measure: Measure, *, accounts: QuerySet[User], operator: User) 
     """
     with transaction.atomic():
         people = User.objects.select_for_update().filter(
-            pk__in=accounts.values("pk"), is_operator=False, sign_in_record__isnull=False
+            Q(sign_in_record__isnull=False) | Q(legacy_record__isnull=False),
+            pk__in=accounts.values("pk"),
+            is_operator=False,
         )
         found = list(people)
         for person in found:

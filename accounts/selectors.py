@@ -7,11 +7,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
-from accounts.decoys import derive_decoy
+from accounts.decoys import Decoy, derive_decoy
 from accounts.errors import InstallationKeyError
 from accounts.models import (
+    LegacySignInRecord,
     RecoveryRecord,
     Sentinel,
     SignInRecord,
@@ -22,12 +23,12 @@ from accounts.models import (
 from accounts.proofs import Subject
 from accounts.sealing import open_at_rest
 from balon.protocol.encoding import NIL_UUID
-from balon.protocol.password import DEFAULT_ITERATIONS, KDF_ALGORITHM
+from balon.protocol.password import DEFAULT_ITERATIONS, KDF_ALGORITHM, LEGACY_ALGORITHM, SALT_SIZE
 from keystore.clock import now_ms
 
 SENTINEL_PLACE = b"sentinel"
 SENTINEL_VALUE = b"Balon installation key"
-_DISTRIBUTION_KEY = "accounts.iterations"
+_DISTRIBUTION_KEY = "accounts.derivations"
 _DISTRIBUTION_S = 300
 _SEALED_COLUMNS = ("login_pub", "salt", "mek_env")
 
@@ -86,31 +87,95 @@ def find_account(login: str) -> User | None:
     )
 
 
+def find_account_or_legacy(login: str) -> User | None:
+    """As `find_account`, or the account from before encryption that waits for its first sign-in."""
+    return (
+        User.objects.select_related("sign_in_record", "legacy_record")
+        .filter(Q(sign_in_record__isnull=False) | Q(legacy_record__isnull=False), login=login, is_active=True)
+        .first()
+    )
+
+
 def get_prelogin_subject(login: str, user: User | None) -> Subject:
     """The derivation parameters of an account, or made-up ones. Both take the same work."""
     decoy = derive_decoy(login)
-    iterations = iterations_at(decoy.quantile)
+    kind = kind_at(decoy.quantile)
     if user is None:
         open_at_rest(_token_of_nobody(tuple(settings.BALON_INSTALLATION_KEYS)), place=SENTINEL_PLACE)
-        return Subject(login, decoy.user_id, KDF_ALGORITHM, iterations, decoy.salt)
-    record = user.sign_in_record
-    salt = open_at_rest(record.salt_sealed, place=place_of("salt", user.pk))
-    return Subject(login, user.pk, record.kdf, record.iterations, salt)
+        return Subject(login, decoy.user_id, kind.kdf, kind.iterations, _salt_of(decoy, kind))
+    if hasattr(user, "sign_in_record"):
+        record = user.sign_in_record
+        salt = open_at_rest(record.salt_sealed, place=place_of("salt", user.pk))
+        return Subject(login, user.pk, record.kdf, record.iterations, salt)
+    legacy = user.legacy_record
+    salt = open_at_rest(legacy.salt_sealed, place=place_of("legacy_salt", user.pk))
+    return Subject(login, user.pk, LEGACY_ALGORITHM, legacy.iterations, salt)
 
 
-def iterations_at(quantile: float) -> int:
-    """The iteration count at a place (0 to 1) of the real distribution, so that made-up accounts follow it."""
-    distribution: list[tuple[int, int]] | None = cache.get(_DISTRIBUTION_KEY)
+@dataclass(frozen=True, slots=True)
+class DerivationKind:
+    """How passwords of some accounts are derived, as far as it tells such accounts from others."""
+
+    kdf: str
+    iterations: int
+    salt_size: int
+
+
+def _salt_of(decoy: Decoy, kind: DerivationKind) -> bytes:
+    return decoy.salt if kind.kdf == KDF_ALGORITHM else decoy.legacy_salt[: kind.salt_size]
+
+
+def kind_at(quantile: float) -> DerivationKind:
+    """The kind at a place (0 to 1) of the real distribution, so that made-up accounts follow it.
+
+    Accounts from before encryption come last and only become fewer, so that a made-up account too turns from an old
+    one into a new one and never back.
+    """
+    distribution: list[tuple[DerivationKind, int]] | None = cache.get(_DISTRIBUTION_KEY)
     if distribution is None:
-        rows = SignInRecord.objects.values_list("iterations").annotate(count=Count("pk")).order_by("iterations")
-        distribution = list(rows)
+        distribution = [*_count_modern(), *_count_legacy()]
         cache.set(_DISTRIBUTION_KEY, distribution, timeout=_DISTRIBUTION_S)
     remaining = quantile * sum(count for _, count in distribution)
-    for iterations, count in distribution:
+    for kind, count in distribution:
         if remaining < count:
-            return iterations
+            return kind
         remaining -= count
-    return DEFAULT_ITERATIONS
+    return DerivationKind(KDF_ALGORITHM, DEFAULT_ITERATIONS, SALT_SIZE)
+
+
+def _count_modern() -> list[tuple[DerivationKind, int]]:
+    rows = SignInRecord.objects.values_list("iterations").annotate(count=Count("pk")).order_by("iterations")
+    return [(DerivationKind(KDF_ALGORITHM, iterations, SALT_SIZE), count) for iterations, count in rows]
+
+
+def _count_legacy() -> list[tuple[DerivationKind, int]]:
+    places = ("iterations", "salt_size")
+    rows = LegacySignInRecord.objects.values_list(*places).annotate(count=Count("pk")).order_by(*places)
+    return [(DerivationKind(LEGACY_ALGORITHM, iterations, size), count) for iterations, size, count in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyKeys:
+    """A legacy sign-in record, opened: the parameters, and the login key that the old hash gave (32 bytes)."""
+
+    subject: Subject
+    login_pub: bytes
+
+
+def find_legacy_keys(user: User | None) -> LegacyKeys | None:
+    """Opens the legacy sign-in record of an account; for nobody, does the same work for nothing.
+
+    Raises:
+        InstallationKeyError: It does not open.
+    """
+    record = LegacySignInRecord.objects.filter(pk=user.pk if user else NIL_UUID).first()
+    if user is None or record is None:
+        for _ in range(2):
+            open_at_rest(_token_of_nobody(tuple(settings.BALON_INSTALLATION_KEYS)), place=SENTINEL_PLACE)
+        return None
+    login_pub = open_at_rest(record.login_pub_sealed, place=place_of("legacy_login_pub", user.pk))
+    salt = open_at_rest(record.salt_sealed, place=place_of("legacy_salt", user.pk))
+    return LegacyKeys(Subject(user.login, user.pk, LEGACY_ALGORITHM, record.iterations, salt), login_pub)
 
 
 def find_sign_in_keys(user: User | None) -> SignInKeys | None:

@@ -70,7 +70,7 @@ def begin_sign_in(*, login: str, address: str) -> tuple[Subject, Challenge]:
         login = normalize_login(login)
     except PasswordPolicyError as error:
         raise InvalidSignUpError(str(error)) from error
-    user = selectors.find_account(login)
+    user = selectors.find_account_or_legacy(login)
     subject = selectors.get_prelogin_subject(login, user)
     return subject, make_challenge(user=user, login_tag=hash_login(login))
 
@@ -92,7 +92,7 @@ def sign_up(*, draft: SignUp, proof: Proof, body: bytes, address: str) -> SignIn
         Throttled: Too many attempts from this address.
     """
     count_attempt("sign-up", address.encode(), Limit(*settings.BALON_LIMIT_ADDRESS))
-    _verify_policy(draft)
+    verify_draft(draft)
     challenge = spend_challenge_of(hash_login(draft.subject.login), proof.challenge_id)
     verify_proof(
         action=AuthAction.SIGN_UP,
@@ -111,7 +111,13 @@ def sign_up(*, draft: SignUp, proof: Proof, body: bytes, address: str) -> SignIn
         raise InvalidSignUpError("The user id or the recovery id cannot be used.") from error
 
 
-def _verify_policy(draft: SignUp) -> None:
+def verify_draft(draft: SignUp) -> None:
+    """Checks what the server can judge of a new account's terms and keys.
+
+    Raises:
+        InvalidSignUpError: The derivation parameters are outside the policy, or an id cannot be used.
+        InvalidStatementError: A public key is none.
+    """
     subject = draft.subject
     try:
         verify_kdf_policy(algorithm=subject.kdf, iterations=subject.iterations, salt=subject.salt)
@@ -130,6 +136,19 @@ def _verify_policy(draft: SignUp) -> None:
 def _create_account(draft: SignUp) -> SignInSession:
     subject = draft.subject
     user = User.objects.create_person(user_id=subject.user_id, login=subject.login)
+    create_records(user, draft)
+    return begin_session(user)
+
+
+def create_records(user: User, draft: SignUp) -> None:
+    """Stores all that an account signs in, recovers and works with; within the caller's transaction.
+
+    Raises:
+        InvalidSignUpError: The recovery id was that of a kit before.
+        InvalidStatementError: The bundle does not stand.
+        IntegrityError: The account has records, or the recovery id is that of a kit that stands.
+    """
+    subject = draft.subject
     SignInRecord.objects.create(
         user=user,
         kdf=subject.kdf,
@@ -141,7 +160,6 @@ def _create_account(draft: SignUp) -> SignInSession:
         raise InvalidSignUpError("The user id or the recovery id cannot be used.")
     RecoveryRecord.objects.create(user=user, recovery_id=draft.recovery_id, rec_pub=draft.rec_pub)
     create_account_keys(user_id=user.pk, login=user.login, keys=draft.keys)
-    return begin_session(user)
 
 
 def sign_in(*, proof: Proof, address: str) -> SignInSession:

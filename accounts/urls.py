@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from accounts import changes_views, deletion_views, recovery_views, rotation_views, sessions_views, views
+from accounts import changes_views, deletion_views, legacy_views, recovery_views, rotation_views, sessions_views, views
 
 urlpatterns = [
     path("", views.AccountsView.as_view(), name="sign-up"),
     path("/prelogin", views.PreloginView.as_view(), name="prelogin"),
     path("/login", views.LoginView.as_view(), name="login"),
+    path("/legacy", legacy_views.LegacyView.as_view(), name="legacy"),
     path("/logout", views.LogoutView.as_view(), name="logout"),
     path("/self", views.SelfView.as_view(), name="account"),
     path("/password", changes_views.PasswordView.as_view(), name="password"),

@@ -79,6 +79,12 @@ TABLES = (
         _own,
     ),
     Table(
+        accounts.LegacySignInRecord,
+        "Of an account from before encryption, until its first sign-in since: how the old password hash was made, and "
+        "the public key that proofs of it fit. Two columns rest encrypted once more.",
+        _own,
+    ),
+    Table(
         accounts.RecoveryRecord,
         "Which recovery kit is valid, and the public key that proves that someone holds it. Neither opens anything.",
         _own,

@@ -110,10 +110,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--dev", action="store_true", help="install the npm packages for tests and linting too")
     parser.add_argument("--fast", action="store_true", help="compress large files quickly, not as well as can be")
+    parser.add_argument(
+        "--legacy-sign-in", action="store_true", help="let accounts from before encryption sign in (docs/operations.md)"
+    )
     options = parser.parse_args()
     started = time.monotonic()
     try:
-        build_assets(Plan(best=not options.fast), development=options.dev)
+        build_assets(Plan(best=not options.fast, legacy_sign_in=options.legacy_sign_in), development=options.dev)
     except KeyboardInterrupt:
         return 130
     except nodejs.NodeMissingError as error:

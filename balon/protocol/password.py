@@ -16,6 +16,9 @@ MAX_ITERATIONS = 5_000_000
 DEFAULT_ITERATIONS = 720_000
 """What new passwords get; accounts with fewer are upgraded at sign-in (docs/decisions/0005-default-iterations.md)."""
 SALT_SIZE = 32
+LEGACY_ALGORITHM = "django-pbkdf2-sha256"
+"""How the passwords of accounts from before encryption were hashed (section 12)."""
+LEGACY_SALT_MIN, LEGACY_SALT_MAX = 8, 64
 MAX_PASSWORD_SIZE = 1024
 
 _LOGIN = re.compile(r"[a-z0-9._+@-]{3,254}\Z")
@@ -62,3 +65,18 @@ def verify_kdf_policy(*, algorithm: object, iterations: object, salt: object) ->
         raise PasswordPolicyError("The number of iterations is not allowed.")
     if not isinstance(salt, bytes) or len(salt) != SALT_SIZE or len(set(salt)) == 1:
         raise PasswordPolicyError("The salt is not 32 random bytes.")
+
+
+def verify_legacy_policy(*, algorithm: object, iterations: object, salt: object) -> None:
+    """The same for an account from before encryption (section 12). Call it before the password is touched.
+
+    Raises:
+        PasswordPolicyError: Not Django's PBKDF2, not 600 000 to 5 000 000 iterations, or not 8 to 64 bytes of salt
+            that vary.
+    """
+    if algorithm != LEGACY_ALGORITHM:
+        raise PasswordPolicyError("The key derivation algorithm is not allowed.")
+    if type(iterations) is not int or not MIN_ITERATIONS <= iterations <= MAX_ITERATIONS:
+        raise PasswordPolicyError("The number of iterations is not allowed.")
+    if not isinstance(salt, bytes) or not LEGACY_SALT_MIN <= len(salt) <= LEGACY_SALT_MAX or len(set(salt)) == 1:
+        raise PasswordPolicyError("The salt is not 8 to 64 random bytes.")

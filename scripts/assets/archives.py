@@ -4,6 +4,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+OPTIONS = "balon_client/build_options.py"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 # What neither Pyodide nor the client imports: tools, servers, clients of other protocols, file formats of other
@@ -49,17 +50,28 @@ def is_needed(name: str) -> bool:
     return path.parts[0].removesuffix(".py") not in UNUSED and name.removesuffix(".py") not in UNUSED_SUBMODULES
 
 
-def write_client_sources(target: Path, *, root: Path, client: Path) -> None:
+def write_client_sources(target: Path, *, root: Path, client: Path, legacy_sign_in: bool = False) -> None:
     """Put the wire modules (``balon.protocol``) and the client package into one archive of sources.
 
     Args:
         target: the archive to write.
         root: the repository.
         client: the folder that holds the package ``balon_client``.
+        legacy_sign_in: let accounts from before encryption sign in.
     """
     with zipfile.ZipFile(target, "w") as archive:
         for name, path in client_members(root=root, client=client):
-            archive.writestr(zipfile.ZipInfo(name, EPOCH), path.read_bytes())
+            source = path.read_bytes()
+            if legacy_sign_in and name == OPTIONS:
+                source = _allow_legacy(source)
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), source)
+
+
+def _allow_legacy(source: bytes) -> bytes:
+    off, on = b"LEGACY_SIGNIN = False", b"LEGACY_SIGNIN = True"
+    if source.count(off) != 1:
+        raise ValueError("build_options.py does not say LEGACY_SIGNIN = False once.")
+    return source.replace(off, on)
 
 
 def client_members(*, root: Path, client: Path) -> Iterator[tuple[str, Path]]:

@@ -25,6 +25,7 @@ class Plan:
     main: Path = ROOT / "static" / "py" / "main.py"
     cache: Path = ROOT / "var" / "assets"
     best: bool = True
+    legacy_sign_in: bool = False
 
     @property
     def manifest_path(self) -> Path:

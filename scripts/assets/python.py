@@ -23,7 +23,7 @@ def build(build: Build) -> None:
     version = locked_version("pyodide")
     engine_current = build.is_current("engine", COMPILER, version)
     inputs = [ROOT / "balon" / "__init__.py", ROOT / "balon" / "protocol", build.plan.client, build.plan.main]
-    client_current = build.is_current("client", [*inputs, *COMPILER], version)
+    client_current = build.is_current("client", [*inputs, *COMPILER], version, *_options(build))
     if engine_current and client_current:
         return
     print("balon: Compiling the browser's Python …", flush=True)
@@ -35,6 +35,10 @@ def build(build: Build) -> None:
             build.parts["client"] = _place_client(build, compiled["client"])
 
 
+def _options(build: Build) -> list[str]:
+    return ["legacy sign-in"] if build.plan.legacy_sign_in else []
+
+
 def _compile(build: Build, folder: Path, *, engine: bool, client: bool) -> dict[str, Path]:
     """Gather and compile the archives that are wanted, all in one start of Pyodide."""
     jobs: list[str | Path] = []
@@ -44,7 +48,10 @@ def _compile(build: Build, folder: Path, *, engine: bool, client: bool) -> dict[
         compiled["engine"] = folder / "stdlib.zip"
         jobs += [folder / "stdlib-sources.zip", compiled["engine"], str(STDLIB_OPTIMIZE)]
     if client:
-        archives.write_client_sources(folder / "client-sources.zip", root=ROOT, client=build.plan.client)
+        legacy = build.plan.legacy_sign_in
+        archives.write_client_sources(
+            folder / "client-sources.zip", root=ROOT, client=build.plan.client, legacy_sign_in=legacy
+        )
         compiled["client"] = folder / "client.zip"
         jobs += [folder / "client-sources.zip", compiled["client"], str(CLIENT_OPTIMIZE)]
     nodejs.run("node", STEPS / "compile_archive.mjs", *jobs, cwd=ROOT)

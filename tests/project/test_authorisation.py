@@ -113,6 +113,7 @@ API: dict[tuple[str, str], Rule] = {
         everyone((401, "sign-in-refused")),
         lambda one, world: one.keys.prove(one.prelogin(world.people["owner"].keys.login)) | {"proof": "A" * 86},
     ),
+    ("POST", "api/v1/accounts/legacy"): Rule(everyone((401, "proof-refused")), lambda one, _: one.keys.sign_up_body()),
     ("POST", "api/v1/accounts/logout"): Rule(everyone(204)),
     ("GET", "api/v1/accounts/self"): Rule(people(200)),
     ("POST", "api/v1/accounts/password"): Rule(people(UNPROVED), lambda one, _: one.keys.record_body()),

@@ -1,6 +1,6 @@
 import { mark } from "../marks.js";
 import { toProblem } from "../problems.js";
-import { withBytes } from "../password/bytes.js";
+import { withBothBytes, withBytes } from "../password/bytes.js";
 import { Router, conversationPath } from "../router.js";
 import { Account } from "./account.js";
 import { Imports } from "./imports.js";
@@ -24,7 +24,7 @@ export class Store extends EventTarget {
   unsupported = null;
   session = null; // null until the worker said what it is
   ended = null; // why the last session ended, for the sign-in view
-  entering = null; // "sign-up" or "recovery", from sending it until its kit is saved
+  entering = null; // "sign-up", "sign-in" (the first since encryption) or "recovery", from sending it until its kit is saved
   leaving = false; // from signing out until the fresh document comes
   kit = null;
   keys = null; // state of the key generation of the sign-up form
@@ -141,16 +141,27 @@ export class Store extends EventTarget {
     return this.#enter("sign-up", "sign_up", [login], password);
   }
 
+  /** An account from before encryption gets its keys: only once the person confirmed what this is. */
+  firstSignIn(login, password) {
+    this.ended = null;
+    const call = () => withBothBytes(password, (...bytes) => this.call("first_sign_in", login, ...bytes));
+    return this.#enterWith("sign-in", call);
+  }
+
   recover(kit, password) {
     this.ended = null;
     return this.#enter("recovery", "recover", [kit], password);
   }
 
   /** The kit is set before the session, so that no view shows the chat while the kit has not been saved. */
-  async #enter(view, name, args, password) {
+  #enter(view, name, args, password) {
+    return this.#enterWith(view, () => this.callWith(name, args, password));
+  }
+
+  async #enterWith(view, call) {
     this.entering = view;
     try {
-      const { session, kit } = await this.callWith(name, args, password);
+      const { session, kit } = await call();
       this.#set("kit", kit);
       this.setSession(session, "signed-in");
     } catch (error) {

@@ -2,6 +2,8 @@ import { html, nothing } from "lit";
 import { download } from "../ui/download.js";
 import { Element, define } from "../ui/element.js";
 
+const NEW_HERE = new Set(["sign-up", "sign-in"]);
+
 /** Shown once, and only Continue closes it: there is no second chance to save the kit. */
 class KitDialog extends Element {
   static properties = { saved: { state: true }, copied: { state: true } };
@@ -61,7 +63,7 @@ class KitDialog extends Element {
         <h2 id="kit-title" tabindex="-1" autofocus>Save your recovery kit</h2>
         <p class="lead">
           It is the only way back into your account if you forget your password. It is shown this one
-          time.${entering === "sign-up" ? nothing : " The kit that you had before no longer works."}
+          time.${NEW_HERE.has(entering) ? nothing : " The kit that you had before no longer works."}
         </p>
         <div class="kit-card">
           <dl>
@@ -90,6 +92,14 @@ class KitDialog extends Element {
             <strong>Lose both your password and this kit, and everything you wrote is lost.</strong> Nobody can restore
             it: the server has no copy of your keys.
           </li>
+          ${
+            entering === "sign-in"
+              ? html`<li>
+                  <strong>Choose a new password soon, in the settings.</strong> Until today the server had a hash of
+                  this one, and its old backups still do.
+                </li>`
+              : nothing
+          }
         </ul>
         <form
           class="kit-foot"

@@ -18,14 +18,20 @@ const ENDED_SOMEHOW = "Your session is over. Nothing you wrote is lost. Sign in 
 
 /** The form works before the worker does: what is submitted early waits for it. */
 class SignIn extends Element {
-  static topics = ["session", "phase"];
-  static properties = { busy: { state: true }, problem: { state: true }, password: { state: true } };
+  static topics = ["session", "phase", "kit"];
+  static properties = {
+    busy: { state: true },
+    problem: { state: true },
+    password: { state: true },
+    first: { state: true },
+  };
 
   constructor() {
     super();
     this.busy = false;
     this.problem = null;
     this.password = "";
+    this.first = null; // the login name whose first sign-in since encryption waits to be confirmed
   }
 
   firstUpdated() {
@@ -46,10 +52,60 @@ class SignIn extends Element {
   }
 
   async #refused(problem) {
+    if (problem.code === "first-sign-in") return this.#ask();
     this.problem = problem;
     await this.updateComplete;
     this.querySelector("balon-password")?.input.select();
     this.querySelector("balon-password")?.input.focus();
+  }
+
+  async #ask() {
+    this.first = this.querySelector("#login").value;
+    await this.updateComplete;
+    this.querySelector("#first-title").focus();
+  }
+
+  /** Only the person's own word makes keys: a server could call any account an old one. */
+  async #confirm(event) {
+    event.preventDefault();
+    if (this.busy) return;
+    this.busy = true;
+    this.problem = null;
+    try {
+      await import("./kit_dialog.js");
+      await this.store.firstSignIn(this.first, this.password);
+    } catch (error) {
+      this.#back();
+      this.#refused(toProblem(error));
+    }
+    this.busy = false;
+  }
+
+  #back() {
+    this.first = null;
+    this.problem = null;
+  }
+
+  get #question() {
+    return html`
+      <form class="form" id="first-sign-in" @submit=${this.#confirm} aria-busy=${this.busy}>
+        <h2 id="first-title" tabindex="-1">Your first sign-in since Balon encrypts</h2>
+        <p>
+          This server says that <strong>${this.first}</strong> is from before encryption. If that is so, your keys are
+          made in this browser now, and you get a recovery kit to keep.
+        </p>
+        <p>
+          <strong>Do not go on if you ever saved a recovery kit for this account</strong>, or signed in to it since:
+          then the server is not telling the truth, and your conversations would not be in what it shows you.
+        </p>
+        <div class="button-row">
+          <button class="button primary" aria-disabled=${this.busy}>
+            ${this.busy ? "Making your keys…" : "Make my keys"}
+          </button>
+          <button type="button" class="button" @click=${this.#back} ?disabled=${this.busy}>Cancel</button>
+        </div>
+      </form>
+    `;
   }
 
   get #notice() {
@@ -58,12 +114,17 @@ class SignIn extends Element {
   }
 
   render() {
+    return [this.#entry, this.store.kit ? html`<balon-kit .store=${this.store}></balon-kit>` : nothing];
+  }
+
+  get #entry() {
     return entry({
       title: "Sign in",
       figure,
       body: html`
         ${this.#notice ? html`<p class="notice" role="status">${this.#notice}</p>` : nothing}
-        <form class="form" @submit=${this.#submit} aria-busy=${this.busy}>
+        ${this.first === null ? nothing : this.#question}
+        <form class="form" ?hidden=${this.first !== null} @submit=${this.#submit} aria-busy=${this.busy}>
           ${this.problem ? alarm(this.problem) : nothing}
           <div class="field">
             <label class="label" for="login">Login name</label>

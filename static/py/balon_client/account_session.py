@@ -9,6 +9,7 @@ from balon_client.account import Account
 from balon_client.background import attempt_all
 from balon_client.events import Events
 from balon_client.keyring_model import Change
+from balon_client.legacy_accounts import LegacyAccounts
 from balon_client.opening import OpenedAccount
 from balon_client.ports import Platform
 from balon_client.problems import SignedOutError
@@ -22,6 +23,7 @@ class AccountSession(Session):
 
     def __init__(self, platform: Platform, events: Events) -> None:
         super().__init__(platform, events)
+        self.legacy = LegacyAccounts(platform, self._api, self.accounts)
         self.changing = asyncio.Lock()
         """Held during a change: until it is done, nobody judges this session by the version of the account."""
 

@@ -29,7 +29,14 @@ from balon_client.wire import Fields
 PAGE: Final = 50
 TIMEOUT_S: Final = 30.0
 _CSRF_CODE: Final = "csrf-refused"
-_OPEN_PATHS: Final = ("/api/v1/accounts/login", "/api/v1/accounts/prelogin", "/api/v1/accounts", "/api/v1/session")
+_LEGACY_PATH: Final = "/api/v1/accounts/legacy"
+_OPEN_PATHS: Final = (
+    "/api/v1/accounts/login",
+    "/api/v1/accounts/prelogin",
+    "/api/v1/accounts",
+    _LEGACY_PATH,
+    "/api/v1/session",
+)
 _SESSIONS_PATH: Final = "/api/v1/accounts/sessions"
 _DELETION_PATH: Final = "/api/v1/accounts/deletion"
 _RECOVERY_PATH: Final = "/api/v1/accounts/recovery"
@@ -139,6 +146,11 @@ class Api:
     async def sign_up(self, body: bytes, proof: str) -> Active:
         """Creates an account; `body` is sent exactly as the proof covers it."""
         response = await self._http.request("POST", "/api/v1/accounts", body=body, proof=proof)
+        return self._keep_token(Active.parse(response.value, with_records=True))
+
+    async def upgrade_legacy(self, body: bytes, proof: str) -> Active:
+        """Gives an account from before encryption its keys; `body` is sent exactly as the proof covers it."""
+        response = await self._http.request("POST", _LEGACY_PATH, body=body, proof=proof)
         return self._keep_token(Active.parse(response.value, with_records=True))
 
     async def logout(self) -> None:

@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 from balon_client.account_calls import AccountCalls
 from balon_client.account_session import AccountSession
+from balon_client.alarms import KdfRefusedError
 from balon_client.chat import CHAT_CALLS
 from balon_client.errors import ClientError
 from balon_client.events import Events
 from balon_client.keyring_model import IDLE_MINUTES, choose_settings
+from balon_client.making import SignedUp
 from balon_client.ports import AccountGeneration, PasswordBuffer, Platform
 from balon_client.problems import SettingsRefusedError
 from balon_client.views import View
@@ -38,6 +41,7 @@ class Client:
             "cancel_sign_up": self.cancel_sign_up,
             "sign_up": self.sign_up,
             "sign_in": self.sign_in,
+            "first_sign_in": self.first_sign_in,
             "lock": self._session.lock,
             "unlock": self._session.unlock,
             "sign_out": self._session.sign_out,
@@ -93,12 +97,28 @@ class Client:
 
         Generated keys are used for one account at most: after a failure new ones are made.
         """
+        make = partial(self._session.accounts.sign_up, login, password)
+        return await self._enter_new(make)
+
+    async def first_sign_in(self, login: object, typed: PasswordBuffer, password: PasswordBuffer) -> View:
+        """Gives an account from before encryption its keys, signs in to it, and gives the recovery kit, this once.
+
+        Raises:
+            KdfRefusedError: This tab knows the account, so that the server lies about it (A53).
+        """
+        if isinstance(login, str) and self._session.view["login"] == login.strip().lower():
+            self._platform.crypto.zero(typed)
+            self._platform.crypto.zero(password)
+            raise KdfRefusedError
+        return await self._enter_new(partial(self._session.legacy.first_sign_in, login, typed, password))
+
+    async def _enter_new(self, make: Callable[[AccountGeneration], Awaitable[SignedUp]]) -> View:
         await self.prepare_sign_up()
         generation, self._generation = self._generation, None
         if generation is None:
             raise ClientError
         try:
-            made = await self._session.accounts.sign_up(login, password, generation)
+            made = await make(generation)
         except BaseException as error:
             generation.drop()
             if isinstance(error, ClientError):

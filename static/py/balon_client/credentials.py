@@ -11,11 +11,12 @@ from balon.protocol.encoding import encode_b64u
 from balon.protocol.password import DEFAULT_ITERATIONS, KDF_ALGORITHM
 from balon.protocol.statements import AuthAction, Bundle
 from balon_client.account_api import AccountApi
-from balon_client.accounts import Accounts, are_kept, derive_keys, import_password, read_login, verify_terms
+from balon_client.accounts import Accounts, import_password, read_login, verify_terms
 from balon_client.alarms import AccountKeysError, AlarmError, KeyringRollbackError
 from balon_client.api import signed_json
 from balon_client.errors import ClientError, DecryptionError, NetworkError, ProblemError, ResponseError
 from balon_client.keyring import open_keyring
+from balon_client.making import are_kept, derive_keys
 from balon_client.opening import OpenedAccount, Terms, mek_context_of
 from balon_client.ports import PasswordBuffer, PasswordKey, PasswordKeys, Platform, encode_json
 from balon_client.problems import AccountChangedError, LoginTakenError, SignedOutError, WrongPasswordError

@@ -4,10 +4,11 @@ from typing import Final
 
 from balon.protocol.statements import AuthAction
 from balon_client.account_session import AccountSession
-from balon_client.accounts import derive_keys, verify_terms
+from balon_client.accounts import verify_terms
 from balon_client.alarms import AlarmError
 from balon_client.api import Api
 from balon_client.errors import DecryptionError, ProblemError
+from balon_client.making import derive_keys
 from balon_client.opening import OpenedAccount, Terms, open_mek
 from balon_client.ports import PasswordBuffer, Platform, SigningKey, encode_json
 from balon_client.problems import AccountChangedError, WrongPasswordError

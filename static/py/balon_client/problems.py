@@ -11,6 +11,26 @@ class SignInRefusedError(ClientError):
     detail = "Nobody can reset a password here. If you lost it, use your recovery kit."
 
 
+class FirstSignInError(ClientError):
+    """The account is from before encryption, so that its keys are to be made first (section 12)."""
+
+    code = "first-sign-in"
+    title = "This is the first sign-in to this account since Balon encrypts."
+    detail = (
+        "Your keys would be made now, in this browser. "
+        "Go on only if you have never used this account with a recovery kit."
+    )
+
+
+class NotLegacyError(ClientError):
+    """A first sign-in to an account that has keys."""
+
+    code = "not-legacy"
+    title = "This account has its keys already."
+    detail = "They were made in another browser. Sign in with your password as usual."
+    action = "sign-in"
+
+
 class WrongPasswordError(ClientError):
     """The password does not unlock the keys that this browser keeps."""
 

@@ -1,11 +1,12 @@
 """A session that goes on from its record, if the server agrees: with handles, or with the password (section 11)."""
 
-from balon_client.accounts import derive_keys, verify_terms
+from balon_client.accounts import verify_terms
 from balon_client.alarms import AlarmError
 from balon_client.api import Api
 from balon_client.errors import DecryptionError, NetworkError, ProblemError, ResponseError
 from balon_client.events import Events
 from balon_client.keyring import open_keyring
+from balon_client.making import derive_keys
 from balon_client.opening import OpenedAccount, open_keys, open_mek, verify_bundle
 from balon_client.ports import AccountKeys, PasswordBuffer, Platform
 from balon_client.problems import WrongPasswordError

@@ -14,13 +14,14 @@ from balon.protocol.encoding import encode_b64u
 from balon.protocol.password import DEFAULT_ITERATIONS, KDF_ALGORITHM
 from balon.protocol.statements import Bundle
 from balon_client.account_session import AccountSession
-from balon_client.accounts import are_kept, derive_keys, import_password, records_json, terms_of, verify_terms
+from balon_client.accounts import import_password, verify_terms
 from balon_client.alarms import AccountKeysError
 from balon_client.errors import ClientError, DecryptionError, KeyPairError
 from balon_client.keyring import seal_keyring
 from balon_client.keyring_model import Change, KeyringContent, renew_content
 from balon_client.kit_reminder import forget_kit
 from balon_client.kits import kit_of
+from balon_client.making import are_kept, derive_keys, records_json, terms_of
 from balon_client.opening import OpenedAccount, open_mek
 from balon_client.ports import (
     AccountGeneration,

@@ -5,9 +5,9 @@ from typing import Final, Literal
 
 from balon.protocol.statements import Bundle
 from balon_client.account import Account
-from balon_client.accounts import records_json
 from balon_client.alarms import AnswerError
 from balon_client.keyring_model import DEFAULT_IDLE_MINUTES
+from balon_client.making import records_json
 from balon_client.opening import Terms
 from balon_client.ports import AccountKeys, JsonObject
 from balon_client.records import AccountRecords, Active

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key, l
 from balon.protocol.contexts import (
     frame_aad,
     kek_info,
+    legacy_login_info,
     login_seed_info,
     prev_epoch_context,
     recovery_seed_info,
@@ -25,7 +26,7 @@ from balon.protocol.encoding import parse_prefixed
 from balon.protocol.envelope import Kind, parse_envelope
 from balon.protocol.errors import EncodingError, FrameError, PasswordPolicyError, SignatureFormError
 from balon.protocol.frames import encode_frame_nonce, unpad_frame
-from balon.protocol.password import MAX_PASSWORD_SIZE, hash_password_salt, verify_kdf_policy
+from balon.protocol.password import MAX_PASSWORD_SIZE, hash_password_salt, verify_kdf_policy, verify_legacy_policy
 from balon.protocol.recovery import hash_recovery_salt
 from balon.protocol.signatures import verify_signature_form
 from balon.protocol.types import Ciphertext, PublicKey, Signature, WrappedKey
@@ -95,6 +96,16 @@ class PycaCrypto:
         seed = hkdf(master, b"", login_seed_info(user_id))
         login_key = SigningKey(Ed25519PrivateKey.from_private_bytes(seed), public_of(seed))
         return PasswordKeys(RootKey(hkdf(master, b"", kek_info(user_id))), login_key)
+
+    async def derive_legacy_key(self, password, *, kdf, salt, iterations, user_id) -> SigningKey:
+        try:
+            verify_legacy_policy(algorithm=kdf, iterations=iterations, salt=salt)
+            _verify_size(password)
+            octets = pbkdf2(password, salt, iterations)
+        finally:
+            self.zero(password)
+        seed = hkdf(octets, b"", legacy_login_info(user_id))
+        return SigningKey(Ed25519PrivateKey.from_private_bytes(seed), public_of(seed))
 
     def generate_account_keys(self) -> PycaGeneration:
         return PycaGeneration(self._random_bytes, self._rsa_key)

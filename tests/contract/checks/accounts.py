@@ -161,3 +161,32 @@ async def check_an_envelope_with_no_key_in_it_is_refused(world):
         await crypto.open_decryption_key(mek, b"c", rsa, b"spki")
     with raises(DecryptionError):
         await crypto.open_signing_key(mek, b"c", idk, bytes(32))
+
+
+LEGACY = {"kdf": "django-pbkdf2-sha256", "salt": b"k3Jd9sLq0ZxW1vBn7MtyRA", "iterations": 600_000, "user_id": ALICE}
+
+
+async def check_the_legacy_key_is_that_of_djangos_hash(world):
+    """Known answer: the public key that the server derives from `pbkdf2_sha256$600000$...` of this password."""
+    password = world.password("corr\u00e9ct horse \ufb01ve".encode())
+    key = await world.platform.crypto.derive_legacy_key(password, **LEGACY)
+    assert key.public.hex() == "5b8e2023387434aa4bfa71935355176c67f29f57854bd2b6bc95aa2cfe504f46"
+    assert not any(world.password_bytes(password))
+
+
+async def check_legacy_policy_is_held_before_the_password_is_read(world):
+    violations = [
+        {"iterations": 599_999},
+        {"iterations": 5_000_001},
+        {"iterations": True},
+        {"kdf": "PBKDF2-SHA256"},
+        {"salt": b"short"},
+        {"salt": b"a" * 22},
+        {"salt": b"ab" * 33},
+        {"salt": None},
+    ]
+    for violation in violations:
+        password = world.password(b"correct horse")
+        with raises(PasswordPolicyError):
+            await world.platform.crypto.derive_legacy_key(password, **LEGACY | violation)
+        assert world.password_bytes(password) == bytes(13), violation

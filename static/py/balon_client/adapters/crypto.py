@@ -8,6 +8,7 @@ from balon.protocol.contexts import (
     ck_commit_info,
     frame_aad,
     kek_info,
+    legacy_login_info,
     login_seed_info,
     prev_epoch_context,
     recovery_seed_info,
@@ -16,7 +17,7 @@ from balon.protocol.contexts import (
 from balon.protocol.envelope import Kind, parse_envelope
 from balon.protocol.errors import FrameError, PasswordPolicyError, SignatureFormError
 from balon.protocol.frames import encode_frame_nonce, unpad_frame
-from balon.protocol.password import MAX_PASSWORD_SIZE, hash_password_salt, verify_kdf_policy
+from balon.protocol.password import MAX_PASSWORD_SIZE, hash_password_salt, verify_kdf_policy, verify_legacy_policy
 from balon.protocol.recovery import RecoveryCredential, hash_recovery_salt
 from balon.protocol.signatures import verify_signature_form
 from balon.protocol.types import Ciphertext, Envelope, Plaintext, PublicKey, Signature, Statement, WrappedKey
@@ -91,6 +92,19 @@ class BrowserCrypto:
             if not isinstance(password, PasswordKey):
                 self.zero(password)
         return PasswordKeys(RootKey(found.kek), SigningKey(found.loginKey, PublicKey(take_bytes(found.loginPublic))))
+
+    async def derive_legacy_key(
+        self, password: PasswordBuffer, *, kdf: object, salt: object, iterations: object, user_id: UUID
+    ) -> SigningKey:
+        """Login key of an old hash; checks the policy first, zeroes the password whatever happens."""
+        try:
+            verify_legacy_policy(algorithm=kdf, iterations=iterations, salt=salt)
+            _verify_size(password)
+            parts = js_bytes(bytes(_js(salt))), iterations, js_bytes(legacy_login_info(user_id))
+            found = await refusing(js_crypto.deriveLegacyKey(password, *parts))
+        finally:
+            self.zero(password)
+        return SigningKey(found.loginKey, PublicKey(take_bytes(found.loginPublic)))
 
     def generate_account_keys(self) -> AccountGeneration:
         """Starts to generate; returns at once."""

@@ -76,10 +76,19 @@ export async function derivePasswordKeys(password, salt, iterations, kekInfo, se
 /** KEK and login key of a password's handle. */
 export async function deriveFromPassword(key, salt, iterations, kekInfo, seedInfo) {
   const master = await importHkdf(await stretch(key, salt, iterations));
+  const kek = await importRoot(await hkdfBits(master, EMPTY, kekInfo, 32));
+  return { kek, ...(await loginKeyOf(master, seedInfo)) };
+}
+
+/** The login key of a password from before encryption, whose bytes are zeroed whatever happens (section 12). */
+export async function deriveLegacyKey(password, salt, iterations, seedInfo) {
+  return loginKeyOf(await importHkdf(await stretch(await importPassword(password), salt, iterations)), seedInfo);
+}
+
+async function loginKeyOf(master, seedInfo) {
   const seed = await hkdfBits(master, EMPTY, seedInfo, 32);
   try {
-    const kek = await importRoot(await hkdfBits(master, EMPTY, kekInfo, 32));
-    return { kek, loginKey: await signingKeyOf(seed), loginPublic: await publicOfSeed(seed) };
+    return { loginKey: await signingKeyOf(seed), loginPublic: await publicOfSeed(seed) };
   } finally {
     zero(seed);
   }

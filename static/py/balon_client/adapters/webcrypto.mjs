@@ -6,6 +6,7 @@ export { deriveReplyKey, encapsulate, encapsulateFrom, openFrames } from "./hpke
 export { deriveKitKeys, generateAccountKeys, openKit, renewAccountKeys } from "./generation.mjs";
 export {
   deriveFromPassword,
+  deriveLegacyKey,
   derivePasswordKeys,
   generateConversationKey,
   generateNextKey,

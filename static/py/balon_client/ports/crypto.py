@@ -86,6 +86,24 @@ class Crypto(Protocol):
             PasswordPolicyError: The parameters are outside the policy, or the password has 0 or more than 1024 bytes.
         """
 
+    async def derive_legacy_key(
+        self, password: PasswordBuffer, *, kdf: object, salt: object, iterations: object, user_id: UUID
+    ) -> SigningKey:
+        """Derives the login key of an account from before encryption (section 12). Zeroes the password always.
+
+        The policy is checked here, before the password is read, whatever the caller checked.
+
+        Args:
+            password: UTF-8 as typed, not normalized: 1 to 1024 bytes, secret; zeroed.
+            kdf: As the server sent it; anything but Django's PBKDF2 is refused.
+            salt: 8 to 64 bytes.
+            iterations: 600 000 to 5 000 000.
+            user_id: Whose key.
+
+        Raises:
+            PasswordPolicyError: The parameters are outside the policy, or the password has 0 or more than 1024 bytes.
+        """
+
     def generate_account_keys(self) -> AccountGeneration:
         """Starts to generate MEK, identity key, RSA pair and recovery code; returns at once (section 4).
 
