@@ -102,6 +102,7 @@ def _adopt_or_reason(user: User) -> str:
         _verify_login(user.login)
         _adopt(user, parse_hash(user.password))
     except UnusableHashError as error:
+        LegacySignInRecord.objects.filter(pk=user.pk).delete()  # It would stand for a password that was replaced.
         return str(error)
     return "adopted"
 

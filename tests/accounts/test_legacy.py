@@ -212,6 +212,13 @@ def test_a_password_changed_under_the_previous_release_counts_after_adopting_ane
     assert renewed.upgrade().status_code == 201
 
 
+def test_a_hash_that_became_one_of_another_kind_leaves_no_record(dora: Newcomer):
+    User.objects.update(password=next(iter(HASHES)))
+    adopt_hashes()
+    assert not LegacySignInRecord.objects.exists()
+    assert dora.upgrade().status_code == 401
+
+
 def test_retired_hashes_are_gone_and_their_accounts_still_sign_in(dora: Newcomer):
     User.objects.create(login="erik@example.org", password=next(iter(HASHES)))
     assert (retire_hashes(), retire_hashes()) == (1, 0)

@@ -51,7 +51,7 @@ class ChangingServer(FakeServer):
     @property
     def derived(self) -> list[str]:
         """The requests that carry something derived from a password or a kit."""
-        wanted = "/api/v1/accounts/(login|password|login-name|kdf|keys|recovery|recovery/open)"
+        wanted = "/api/v1/accounts/(login|legacy|password|login-name|kdf|keys|recovery|recovery/open)"
         return [sent.path for sent in self.asked("POST", wanted)]
 
     async def handle(self, jar, method, path, query, body, **headers):

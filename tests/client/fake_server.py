@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from balon.protocol.encoding import decode_b64u, encode_b64u, parse_uuid
+from balon.protocol.password import LEGACY_ALGORITHM
 from balon.protocol.statements import AuthAction, AuthTranscript
 from balon_client.errors import NetworkError, ProblemError, SocketClosedError
 from balon_client.ports import Response
@@ -256,6 +257,20 @@ class FakeServer(Rooms):
         self.state.accounts[content["login"]] = account
         return self._begin(jar, account)
 
+    def _upgrade(self, jar, content, body, proof) -> dict:
+        """The first sign-in of an account from before encryption."""
+        old = self.state.accounts.get(content["login"])
+        if old is None or old["kdf"] != LEGACY_ALGORITHM:
+            raise problem(401, "sign-in-refused")
+        parts = dict(zip(("challenge_id", "client_nonce", "proof"), proof.split("."), strict=True))
+        try:
+            self._verify(old, AuthAction.LEGACY_UPGRADE, parts, body)
+        except ProblemError:
+            raise problem(401, "sign-in-refused") from None
+        account = {**content, "account_version": 2}
+        self.state.accounts[content["login"]] = account
+        return self._begin(jar, account)
+
     def _begin(self, jar, account) -> dict:
         self._end_session(jar.cookie)
         jar.cookie = uuid.uuid4().hex
@@ -465,6 +480,7 @@ OPEN_ROUTES = [
     ("GET", "session", 200, FakeServer._session),
     ("POST", "accounts/prelogin", 200, lambda server, ask: server._prelogin(ask.content["login"])),
     ("POST", "accounts/login", 200, lambda server, ask: server._login(ask.jar, ask.content)),
+    ("POST", "accounts/legacy", 201, lambda server, ask: server._upgrade(ask.jar, ask.content, ask.body, ask.proof)),
     ("POST", "accounts", 201, lambda server, ask: server._sign_up(ask.jar, ask.content, ask.body, ask.proof)),
 ]
 ACCOUNT_ROUTES = [

@@ -6,6 +6,7 @@ import time
 import pytest
 import pytest_asyncio
 
+from balon_client import build_options
 from balon_client.client import Client
 from balon_client.ports import Platform
 from tests.client.doubles.crypto import PycaCrypto
@@ -20,6 +21,7 @@ from tests.client.doubles.platform import (
     system_random,
 )
 from tests.client.tab import password, refused
+from tests.client.test_legacy_accounts import TYPED, typed
 from tests.fakes.openai_server import MODEL, Script, run_in_thread
 from tests.stack.installation import Installation, free_port
 
@@ -234,3 +236,26 @@ async def test_another_account_in_the_same_browser_ends_the_first(alice, open_ta
     assert await other.list_conversations() == []
     assert other.storage.record.metadata["login"] == bob
     assert await refused(alice.list_conversations()) == "signed-out"
+
+
+OLD = "dora.before@example.org"
+MAKE_OLD = (
+    "from accounts.models import User; from django.contrib.auth.hashers import PBKDF2PasswordHasher as Hasher;"
+    f"User.objects.create(login={OLD!r}, password=Hasher().encode({TYPED!r}, 'k3Jd9sLq0ZxW1vBn7MtyRA', 600_000))"
+)
+LOOK_AT_OLD = f"from accounts.models import User; print(User.objects.get(login={OLD!r}).has_usable_password())"
+
+
+async def test_an_account_from_before_encryption_gets_its_keys_once(installation, open_tab, monkeypatch):
+    monkeypatch.setattr(build_options, "LEGACY_SIGNIN", True)
+    installation.manage("shell", "-v", "0", "-c", MAKE_OLD)
+    assert "1 adopted" in installation.manage("adopt_legacy_hashes")
+    tab = open_tab()
+    await tab.boot()
+    assert await refused(tab.sign_in(OLD, typed()[1])) == "first-sign-in"
+    made = await tab.first_sign_in(OLD, *typed())
+    assert (made["session"]["state"], made["kit"]["login"]) == ("signed-in", OLD)
+    await tab.sign_out()
+    assert (await tab.sign_in(OLD, typed()[1]))["state"] == "signed-in"
+    assert await refused(open_tab().first_sign_in(OLD, *typed())) == "not-legacy"
+    assert installation.manage("shell", "-v", "0", "-c", LOOK_AT_OLD).strip() == "False"

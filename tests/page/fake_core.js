@@ -178,6 +178,10 @@ class FakeCore extends EventTarget {
     return { session, kit: { ...KIT, login } };
   }
 
+  call_first_sign_in(login) {
+    return this.call_sign_up(login);
+  }
+
   call_sign_in(login) {
     this.login = login;
     return this.session("signed-in");

@@ -63,6 +63,36 @@ def test_the_password_goes_to_the_worker_as_nfkc(open_page: OpenPage) -> None:
     assert expect_calls(page, "sign_in", 1) == [["alice", "five words 1  "]]
 
 
+FIRST = {**REFUSED, "code": "first-sign-in", "title": "This is the first sign-in since Balon encrypts."}
+
+
+def test_an_account_from_before_encryption_gets_keys_only_once_its_person_says_so(open_page: OpenPage) -> None:
+    page = open_page({"problems": {"sign_in": FIRST}})
+    typed = "corr\u00e9ct horse \ufb01ve"
+    sign_in(page, typed)
+    expect(page.get_by_role("heading", name="Your first sign-in since Balon encrypts")).to_be_focused()
+    assert calls(page, "first_sign_in") == []
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_label("Password", exact=True)).to_have_value(typed)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Make my keys").click()
+    dialog = page.get_by_role("dialog", name="Save your recovery kit")
+    expect(dialog).to_contain_text("Choose a new password soon")
+    expect(dialog).not_to_contain_text("no longer works")
+    assert calls(page, "first_sign_in") == [["alice", typed, "corr\u00e9ct horse five"]]
+    dialog.get_by_role("checkbox", name="I have saved my recovery kit").check()
+    dialog.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("textbox", name="Message", exact=True)).to_be_visible()
+
+
+def test_a_refused_first_sign_in_leads_back_to_the_form(open_page: OpenPage) -> None:
+    page = open_page({"problems": {"sign_in": FIRST, "first_sign_in": REFUSED}})
+    sign_in(page)
+    page.get_by_role("button", name="Make my keys").click()
+    expect(page.get_by_role("alert")).to_contain_text(REFUSED["title"])
+    expect(page.get_by_label("Password", exact=True)).to_be_focused()
+
+
 def test_a_refused_password_is_an_alert_and_the_field_is_ready_again(open_page: OpenPage) -> None:
     page = open_page({"problems": {"sign_in": REFUSED}})
     sign_in(page, "wrong")

@@ -14,15 +14,7 @@ from balon.protocol.password import DEFAULT_ITERATIONS, KDF_ALGORITHM, normalize
 from balon.protocol.statements import AuthAction, Bundle
 from balon_client.account import Account
 from balon_client.account_api import AccountApi, RecoverableRecords
-from balon_client.accounts import (
-    Accounts,
-    SignedUp,
-    are_kept,
-    derive_keys,
-    import_password,
-    records_json,
-    terms_of,
-)
+from balon_client.accounts import Accounts, import_password
 from balon_client.alarms import AccountKeysError
 from balon_client.credentials import NotChangedError, find_outcome
 from balon_client.errors import ClientError, DecryptionError, KeyPairError, NetworkError, ProblemError, ResponseError
@@ -39,6 +31,7 @@ from balon_client.kits import (
     kit_of,
     read_kit,
 )
+from balon_client.making import SignedUp, are_kept, derive_keys, records_json, terms_of
 from balon_client.opening import OpenedAccount, Terms, verify_bundle
 from balon_client.ports import (
     AccountPublicKeys,
