@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from base64 import b64encode
 
 import pytest
 import pytest_asyncio
@@ -9,6 +10,7 @@ import pytest_asyncio
 from balon_client import build_options
 from balon_client.client import Client
 from balon_client.ports import Platform
+from tests.client.doubles import accounts as double_accounts
 from tests.client.doubles.crypto import PycaCrypto
 from tests.client.doubles.network import HttpxHttp, WebsocketsSocket
 from tests.client.doubles.platform import (
@@ -21,7 +23,7 @@ from tests.client.doubles.platform import (
     system_random,
 )
 from tests.client.tab import password, refused
-from tests.client.test_legacy_accounts import TYPED, typed
+from tests.client.test_legacy_accounts import SALT, TYPED, typed
 from tests.fakes.openai_server import MODEL, Script, run_in_thread
 from tests.stack.installation import Installation, free_port
 
@@ -239,16 +241,15 @@ async def test_another_account_in_the_same_browser_ends_the_first(alice, open_ta
 
 
 OLD = "dora.before@example.org"
-MAKE_OLD = (
-    "from accounts.models import User; from django.contrib.auth.hashers import PBKDF2PasswordHasher as Hasher;"
-    f"User.objects.create(login={OLD!r}, password=Hasher().encode({TYPED!r}, 'k3Jd9sLq0ZxW1vBn7MtyRA', 600_000))"
-)
 LOOK_AT_OLD = f"from accounts.models import User; print(User.objects.get(login={OLD!r}).has_usable_password())"
 
 
 async def test_an_account_from_before_encryption_gets_its_keys_once(installation, open_tab, monkeypatch):
     monkeypatch.setattr(build_options, "LEGACY_SIGNIN", True)
-    installation.manage("shell", "-v", "0", "-c", MAKE_OLD)
+    octets = double_accounts.pbkdf2(TYPED.encode(), SALT, 600_000)  # A few rounds stand for all of them here.
+    encoded = f"pbkdf2_sha256$600000${SALT.decode()}${b64encode(octets).decode()}"
+    make = f"from accounts.models import User; User.objects.create(login={OLD!r}, password={encoded!r})"
+    installation.manage("shell", "-v", "0", "-c", make)
     assert "1 adopted" in installation.manage("adopt_legacy_hashes")
     tab = open_tab()
     await tab.boot()
