@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
 from balon.protocol.password import DEFAULT_ITERATIONS, MIN_ITERATIONS
-from balon_client import accounts
+from balon_client import making
 from tests.browser.person import PASSWORD, Person
 from tests.client.tab import password
 from tests.client.test_against_server import RealTab
@@ -195,7 +195,7 @@ def test_an_account_of_an_earlier_release_gets_more_iterations_by_signing_in(
 ) -> None:
     person = Person(open_profile().new_page())
     with monkeypatch.context() as earlier, ThreadPoolExecutor(1) as thread:
-        earlier.setattr(accounts, "DEFAULT_ITERATIONS", MIN_ITERATIONS)
+        earlier.setattr(making, "DEFAULT_ITERATIONS", MIN_ITERATIONS)
         thread.submit(asyncio.run, sign_up_with_the_client_alone(wiretap.origin, person.login)).result()
     assert iterations_of(person, wiretap) == MIN_ITERATIONS
     person.enter()

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest_asyncio
 
 from balon.protocol.password import DEFAULT_ITERATIONS
-from balon_client import account_calls, accounts, credentials
+from balon_client import account_calls, credentials, making
 from tests.client.tab import password, refused
 from tests.client.test_against_server import _short_reply, alice, installation, login, open_tab, upstream
 
@@ -44,7 +44,7 @@ async def test_a_login_name_is_changed(alice, open_tab, login):
 
 
 async def test_iterations_rise_at_sign_in(alice, open_tab, login, monkeypatch):
-    for module in (account_calls, accounts, credentials):
+    for module in (account_calls, credentials, making):
         monkeypatch.setattr(module, "DEFAULT_ITERATIONS", DEFAULT_ITERATIONS + 7)
     device = await entered(open_tab, login, password())
     assert device.storage.record.metadata["n"] == DEFAULT_ITERATIONS + 7

@@ -26,6 +26,7 @@ def test_names_every_address_of_the_api(document: dict[str, Any]):
         "POST /api/v1/accounts",
         "POST /api/v1/accounts/prelogin",
         "POST /api/v1/accounts/login",
+        "POST /api/v1/accounts/legacy",
         "POST /api/v1/accounts/logout",
         "POST /api/v1/accounts/password",
         "POST /api/v1/accounts/login-name",
