@@ -11,8 +11,8 @@ from asgiref.sync import async_to_sync
 from django.apps import apps
 from django.db.models import Model, QuerySet
 
-from accounts.models import SignInRecord, User
-from accounts.selectors import get_sign_in_keys
+from accounts.models import LegacySignInRecord, SignInRecord, User
+from accounts.selectors import find_legacy_keys, get_sign_in_keys
 from balon.protocol.encoding import encode_b64u
 from conversations.disclosure_tables import TABLES, Account, Table, verify_explained
 from conversations.frames import get_frame_log
@@ -57,17 +57,21 @@ def disclose(user: User) -> Iterator[Disclosure]:
 
 def _render_rows(table: Table, rows: QuerySet[Model], user: User) -> Iterator[Row]:
     columns = [field.attname for field in table.model._meta.local_concrete_fields]  # noqa: SLF001
-    opened = _open_record(user) if table.model is SignInRecord else {}
     for row in rows.values(*columns).iterator(chunk_size=200):
         shown = {name: WITHHELD if name in table.withheld else _render(value) for name, value in row.items()}
-        yield {**shown, **opened}
+        yield {**shown, **_open_record(table, user)}
 
 
-def _open_record(user: User) -> Row:
-    """The columns that rest encrypted, as the holder of the installation key reads them."""
-    keys = get_sign_in_keys(user)
-    opened = {"login_pub_opened": keys.login_pub, "salt_opened": keys.subject.salt, "mek_env_opened": keys.mek_env}
-    return {name: encode_b64u(value) for name, value in opened.items()}
+def _open_record(table: Table, user: User) -> Row:
+    """The columns of a sign-in record that rest encrypted, as the holder of the installation key reads them."""
+    if table.model is SignInRecord:
+        keys = get_sign_in_keys(user)
+        opened = {"login_pub": keys.login_pub, "salt": keys.subject.salt, "mek_env": keys.mek_env}
+    elif table.model is LegacySignInRecord and (old := find_legacy_keys(user)) is not None:
+        opened = {"login_pub": old.login_pub, "salt": old.subject.salt}
+    else:
+        return {}
+    return {f"{name}_opened": encode_b64u(value) for name, value in opened.items()}
 
 
 def _render(value: Any) -> Any:

@@ -25,8 +25,9 @@ One more layer can be opened by the operator, and was: login_pub, salt and mek_e
 under the installation key, which the operator holds. The columns whose names end in _opened show what is inside; there
 mek_env still is sealed under the password.
 
-Two columns say "withheld": they hold values of cookies. An operator has them. They open nothing, but whoever has one
-could act as that browser until its session ends, so they are not copied around.
+Three columns say "withheld". Two hold values of cookies. An operator has them. They open nothing, but whoever has one
+could act as that browser until its session ends, so they are not copied around. The third is the place of a password:
+it holds a mark that there is none or, of an account from before encryption, the old hash, with which one could sign in.
 
 Each file is a JSON list of rows. Bytes are written as base64url without padding. Times whose names end in _ms are
 milliseconds since 1970, UTC.

@@ -67,8 +67,10 @@ TABLES = (
     Table(
         accounts.User,
         "The account: its login name, when it was made, whether it is open. The password is not here: the server never "
-        "had it; the column only says that there is none.",
+        "had it. The column only says so; of an account from before encryption, until its first sign-in since, it is "
+        "the old password hash, and withheld for that: whoever has it could sign in.",
         lambda account: Q(pk=account.user_id),
+        ("password",),
     ),
     Table(
         accounts.SignInRecord,
@@ -81,7 +83,8 @@ TABLES = (
     Table(
         accounts.LegacySignInRecord,
         "Of an account from before encryption, until its first sign-in since: how the old password hash was made, and "
-        "the public key that proofs of it fit. Two columns rest encrypted once more.",
+        "the public key that proofs of it fit. Two columns rest encrypted under the installation key, so they are "
+        "shown opened as well. With them one can guess passwords.",
         _own,
     ),
     Table(

@@ -1,6 +1,7 @@
 """Deleting an account: asked for with a proof, cancelled at will, and then nothing of it is left anywhere."""
 
 import json
+import uuid
 from io import StringIO
 from typing import Any
 
@@ -10,7 +11,9 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 
-from accounts.models import DeletionRequest, SignInSession, SpentRecoveryKit, User
+from accounts.models import DeletionRequest, LegacySignInRecord, SignInSession, SpentRecoveryKit, User
+from accounts.sealing import seal_at_rest
+from accounts.selectors import place_of
 from balon.protocol.envelope import Kind
 from balon.protocol.statements import AuthAction
 from conversations.disclosure_tables import TABLES
@@ -33,7 +36,8 @@ OWNED = {
     "accounts_user", "accounts_signinrecord", "accounts_recoveryrecord", "accounts_challenge", "accounts_signinsession",
     "accounts_deletionrequest", "keystore_keybundle", "keystore_keyring", "keystore_rosterentry", "keystore_membership",
     "keystore_grant", "keystore_previouskey", "conversations_conversation", "conversations_message", "conversations_meta",
-    "conversations_stream", "accounts_spentrecoverykit", "django_session", "django_admin_log",
+    "conversations_stream", "accounts_spentrecoverykit", "accounts_legacysigninrecord", "django_session",
+    "django_admin_log",
 }  # fmt: skip
 
 
@@ -84,6 +88,15 @@ def frames_of(stream: Stream) -> list[bytes]:
     return async_to_sync(read)()
 
 
+def add_old_hash(user_id: uuid.UUID) -> None:
+    """The record of an old hash, as it is before the first sign-in since."""
+    sealed = {
+        f"{column}_sealed": seal_at_rest(bytes(32), place=place_of(f"legacy_{column}", user_id))
+        for column in ("login_pub", "salt")
+    }
+    LegacySignInRecord.objects.create(user_id=user_id, iterations=600_000, salt_size=32, **sealed)
+
+
 def fill(browser: Browser) -> str:
     """A row of the account in every table that can hold one."""
     room = browser.create_conversation()
@@ -93,6 +106,7 @@ def fill(browser: Browser) -> str:
     SpentRecoveryKit.objects.create(
         recovery_id=uuid7(), user_id=browser.keys.user_id, rec_pub=bytes(32), spent_ms=now_ms()
     )
+    add_old_hash(browser.keys.user_id)
     PreviousKey.objects.create(conversation_id=room, epoch=1, envelope=envelope(Kind.PREV, 32))
     operator = User.objects.create_superuser(login="operator", password="a long operator's password")
     LogEntry.objects.create(

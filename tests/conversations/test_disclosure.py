@@ -17,6 +17,7 @@ from accounts.models import SignInSession, User
 from balon.protocol.encoding import encode_b64u
 from conversations.disclosure import WITHHELD, take_rows
 from conversations.disclosure_tables import NOT_ABOUT_PEOPLE, TABLES, UnexplainedTableError, verify_explained
+from tests.accounts.legacy import Newcomer
 from tests.accounts.test_deletion import OWNED, add_stream, ask, fill
 from tests.browsers import Browser
 from tests.keys import public_bytes
@@ -205,6 +206,18 @@ def test_the_command_knows_people_only(alice: Browser, login: str, tmp_path: Pat
     with pytest.raises(CommandError, match="No person"):
         archive_of(login, tmp_path / "file.zip")
     assert not (tmp_path / "file.zip").exists()
+
+
+def test_tells_all_of_an_old_account_but_the_hash_that_signs_in(tmp_path: Path):
+    dora = Newcomer().move_in()
+    hashed = User.objects.get().password
+    files = archive_of(dora.login, tmp_path / "dora.zip")
+    (user,), (record,) = (json.loads(files[f"accounts_{name}.json"]) for name in ("user", "legacysigninrecord"))
+    assert (user["login"], user["password"]) == (dora.login, WITHHELD)
+    assert record["login_pub_opened"] == encode_b64u(public_bytes(dora.old_key))
+    assert record["salt_opened"] == encode_b64u(dora.salt.encode())
+    assert json.loads(files["accounts_signinrecord.json"]) == []
+    assert hashed.rpartition("$")[2] not in repr(files)
 
 
 def test_half_an_archive_is_not_left_behind(alice: Browser, tmp_path: Path, settings: Any):

@@ -45,6 +45,18 @@ def test_the_web_tier_holds_no_private_key_but_the_one_of_nobody_and_those_of_ol
     assert found == {"accounts/legacy_hashes.py", "accounts/proofs.py"}
 
 
+def test_a_private_key_of_an_old_hash_gives_its_public_half_and_nothing_else():
+    (tree,) = [tree for path, tree in sources("accounts") if path.name == "legacy_hashes.py"]
+    uses = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    made = [use for use in uses if "Ed25519PrivateKey" in use]
+    assert sorted(made, key=len) == [
+        "Ed25519PrivateKey.from_private_bytes(seed)",
+        "Ed25519PrivateKey.from_private_bytes(seed).public_key()",
+        "Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()",
+    ]
+    assert sum(isinstance(node, ast.Name) and node.id == "Ed25519PrivateKey" for node in ast.walk(tree)) == 1
+
+
 def compared_names(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Attributes and names on either side of == and !=, other than in `assert`, with a value that is not a constant."""
     for node in ast.walk(tree):
