@@ -87,7 +87,11 @@ class Rooms:
     # --- Reading ---
 
     def _list(self, account, query) -> dict:
-        own = [each for each in self.state.conversations.values() if account["user_id"] in self.members_of(each)]
+        own = [
+            each
+            for each in self.state.conversations.values()
+            if account["user_id"] in self.members_of(each) and not self.is_held(each["id"])
+        ]
         own.sort(key=lambda each: -each["updated_ms"])
         start, limit = int(query.get("cursor", 0)), int(query.get("limit", 50))
         page = own[start : start + limit]
@@ -178,7 +182,12 @@ class Rooms:
         del self.state.conversations[conversation["id"]]
         self.notify("deleted", conversation["id"], members)
 
+    def is_held(self, conversation_id: str) -> bool:
+        raise NotImplementedError
+
     def _post(self, account, conversation, content) -> dict:
+        if self.is_held(conversation["id"]):
+            raise problem(409, "migration-open")
         self._require(account, conversation, WRITERS)
         messages = conversation["messages"]
         for stored in messages:

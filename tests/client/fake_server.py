@@ -23,6 +23,7 @@ from balon_client.errors import NetworkError, ProblemError, SocketClosedError
 from balon_client.ports import Response
 from inference.errors import RefusedError
 from tests.client.fake_gateway import FakeGateway
+from tests.client.fake_migration import MIGRATION_ROUTES, Migrations
 from tests.client.fake_rooms import WRITERS, Rooms, problem
 
 ORIGIN = "https://balon.test"
@@ -71,6 +72,7 @@ class State:
     challenges: dict = field(default_factory=dict)
     conversations: dict = field(default_factory=dict)
     streams: dict = field(default_factory=dict)
+    migrations: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Ask:
         return method == self.method and re.fullmatch(f"/api/v1/{pattern}", self.path) is not None
 
 
-class FakeServer(Rooms):
+class FakeServer(Migrations, Rooms):
     """The server. `requests` is what it was asked; `lie` and `offline` make it hostile or dead."""
 
     def __init__(self, clock, state: State | None = None, gateway: FakeGateway | None = None) -> None:
@@ -163,7 +165,7 @@ class FakeServer(Rooms):
         if ask.session is None:
             raise problem(401, "signed-out")
         account = self._account_by_id(ask.session["user_id"])
-        for method, pattern, status, handler in ACCOUNT_ROUTES:
+        for method, pattern, status, handler in (*ACCOUNT_ROUTES, *MIGRATION_ROUTES):
             if ask.matches(method, pattern):
                 return status, handler(self, ask, account)
         conversation = self.state.conversations.get(ask.path.split("/")[4] if ask.path.count("/") > 3 else "")

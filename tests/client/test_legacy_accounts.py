@@ -66,6 +66,7 @@ async def test_the_first_sign_in_makes_keys_and_later_ones_need_no_more_than_the
     account = server.account_of(DORA)
     assert (account["user_id"], account["kdf"], account["n"]) == (before, "PBKDF2-SHA256", DEFAULT_ITERATIONS)
     assert decode_b64u(account["salt"]) != SALT
+    assert stranger.keys.parts.keyring.content.no_plaintext is False, "its old conversations are still to come"
     await stranger.say("It goes on")
     await stranger.sign_out()
     assert (await stranger.sign_in(DORA, typed()[1]))["state"] == "signed-in"

@@ -14,7 +14,7 @@ from balon_client import build_options
 from balon_client.alarms import AccountKeysError, AlarmError, KdfRefusedError
 from balon_client.api import Api
 from balon_client.errors import ClientError, NetworkError, ProblemError, ResponseError
-from balon_client.making import SignedUp, derive_keys, make_account, new_terms, terms_of
+from balon_client.making import Registration, SignedUp, derive_keys, make_account, new_terms, terms_of
 from balon_client.opening import OpenedAccount, Terms, open_account
 from balon_client.ports import (
     AccountGeneration,
@@ -150,7 +150,7 @@ class Accounts:
             self._platform.crypto.zero(password)
             raise
         terms = new_terms(self._platform, login, self._platform.random.uuid4())
-        return await make_account(self._platform, terms, password, generation, self._post_account)
+        return await make_account(self._platform, terms, password, generation, Registration(self._post_account))
 
     async def _post_account(self, terms: AccountTerms, login_key: SigningKey, body: bytes) -> Active:
         """Signs T over a fresh challenge and the body's hash, with the account's own values (section 5)."""

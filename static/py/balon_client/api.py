@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from balon.protocol.encoding import encode_b64u
-from balon.protocol.types import Envelope, Signature, WrappedKey
+from balon.protocol.types import Envelope, Signature
 from balon_client.account_records import (
     DisclosedTable,
     SessionItem,
@@ -20,6 +20,7 @@ from balon_client.conversation_records import (
     MessageRecord,
     StreamRecord,
 )
+from balon_client.creating import NewConversation
 from balon_client.errors import ProblemError
 from balon_client.ports import Http, encode_json
 from balon_client.problems import SignedOutError
@@ -46,6 +47,28 @@ _REFUSED_PROOF: Final = "proof-refused"
 def signed_json(signed: Signed) -> dict[str, str]:
     """A signed statement as it travels."""
     return {"statement": encode_b64u(signed.statement), "signature": encode_b64u(signed.signature)}
+
+
+def creation_json(made: NewConversation) -> dict[str, Any]:
+    """A new conversation as it travels."""
+    return {
+        "conversation_id": str(made.id),
+        "roster": signed_json(made.roster.signed),
+        "grant": {**signed_json(made.grant), "wrapped": encode_b64u(made.wrapped)},
+    }
+
+
+def message_json(message: MessageRecord) -> dict[str, Any]:
+    """A sealed message as it travels; its place is the server's to give."""
+    return {
+        "message_id": str(message.message_id),
+        "epoch": message.epoch,
+        "seq": message.seq,
+        "prev_hash": encode_b64u(message.prev_hash),
+        "created_ms": message.created_ms,
+        "envelope": encode_b64u(message.envelope),
+        "signature": encode_b64u(message.signature),
+    }
 
 
 class Api:
@@ -216,16 +239,9 @@ class Api:
         query: dict[str, str | int] = {"limit": PAGE} if cursor is None else {"limit": PAGE, "cursor": cursor}
         return ConversationPage.parse(await self._request("GET", "/api/v1/conversations", query=query))
 
-    async def create_conversation(
-        self, conversation_id: UUID, roster: Signed, grant: Signed, wrapped: WrappedKey
-    ) -> ConversationRecord:
+    async def create_conversation(self, made: NewConversation) -> ConversationRecord:
         """Creates a conversation; the same bytes again succeed."""
-        body = {
-            "conversation_id": str(conversation_id),
-            "roster": signed_json(roster),
-            "grant": {**signed_json(grant), "wrapped": encode_b64u(wrapped)},
-        }
-        answer = await self._request("POST", "/api/v1/conversations", body)
+        answer = await self._request("POST", "/api/v1/conversations", creation_json(made))
         return ConversationRecord.parse(Fields(answer, "conversation"))
 
     async def conversation(self, conversation_id: UUID) -> ConversationRecord:
@@ -252,16 +268,7 @@ class Api:
 
     async def post_message(self, conversation_id: UUID, message: MessageRecord) -> int:
         """Stores a sealed message; gives its position. Idempotent for the same bytes."""
-        body = {
-            "message_id": str(message.message_id),
-            "epoch": message.epoch,
-            "seq": message.seq,
-            "prev_hash": encode_b64u(message.prev_hash),
-            "created_ms": message.created_ms,
-            "envelope": encode_b64u(message.envelope),
-            "signature": encode_b64u(message.signature),
-        }
-        answer = await self._request("POST", conversation_path(conversation_id, "messages"), body)
+        answer = await self._request("POST", conversation_path(conversation_id, "messages"), message_json(message))
         return Fields(answer, "message").integer("position", least=1)
 
     async def put_meta(

@@ -18,6 +18,7 @@ from balon_client.library import Library
 from balon_client.members import Members
 from balon_client.messages import Message
 from balon_client.meta_writing import MetaWriter
+from balon_client.migration import MIGRATION_CALLS, Migrator
 from balon_client.naming import Namer
 from balon_client.parts import Parts
 from balon_client.people import People
@@ -63,6 +64,7 @@ CHAT_CALLS: Final = (
     "preview_import",
     "begin_import",
     "stop_import",
+    *MIGRATION_CALLS,
 )
 """The calls that need the keys."""
 
@@ -106,6 +108,7 @@ class Chat:
         self.others = Presence(chat, send)
         self._exporter = Exporter(chat)
         self._importer = Importer(chat)
+        self._migrator = Migrator(chat)
 
     def _desk(self, send: Callable[[dict[str, Any]], Awaitable[bool]]) -> Desk:
         return Desk(
@@ -151,6 +154,7 @@ class Chat:
             "preview_import": self._importer.preview_import,
             "begin_import": self._importer.begin_import,
             "stop_import": self._importer.stop_import,
+            **self._migrator.calls,
         }
 
     async def older_conversations(self) -> dict[str, bool]:
@@ -219,12 +223,14 @@ class Chat:
 
     def is_importing(self, conversation_id: UUID) -> bool:
         """Whether this tab is writing a conversation that is not on screen: it need not be told what it wrote."""
-        return self._importer.is_writing(conversation_id) and not self._screen.is_open(conversation_id)
+        is_own = self._importer.is_writing(conversation_id) or self._migrator.is_moving(conversation_id)
+        return is_own and not self._screen.is_open(conversation_id)
 
     def end_transfers(self) -> None:
-        """Cuts off export and import: what they hold in clear goes nowhere."""
+        """Cuts off export, import and migration: what they hold in clear goes nowhere."""
         self._exporter.end()
         self._importer.end()
+        self._migrator.end()
 
     def close(self) -> None:
         """Drops everything; what is not saved yet is resumed by the next session."""

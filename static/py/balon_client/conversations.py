@@ -76,6 +76,11 @@ class Conversation:
         return self.roster is not None and self.role is None
 
     @property
+    def is_alone(self) -> bool:
+        """Whether this person is the only one on the roster."""
+        return self.roster is not None and set(self.roster.members) == {self.own_id}
+
+    @property
     def has_returned(self) -> bool:
         """Whether this person was in it before they were invited last."""
         return self.followed is not None and self.followed.count_entrances(self.own_id) > 1

@@ -9,7 +9,7 @@ from balon.protocol.roster import Role, RosterOp, hash_members
 from balon.protocol.statements import Grant, RosterEntry
 from balon.protocol.types import PublicKey, WrappedKey
 from balon_client.account import Account
-from balon_client.conversation_records import RosterRecord, Subject
+from balon_client.conversation_records import ConversationRecord, RosterRecord, Subject
 from balon_client.ports import ConversationKey, Crypto
 from balon_client.records import Signed
 
@@ -23,6 +23,11 @@ class NewConversation:
     grant: Signed
     wrapped: WrappedKey
     key: ConversationKey
+
+    def is_given_back(self, record: ConversationRecord) -> bool:
+        """Whether the server answers with what it was given (A9)."""
+        grants = [(grant.signed, grant.wrapped) for grant in record.grants]
+        return record.id == self.id and record.roster == (self.roster,) and grants == [(self.grant, self.wrapped)]
 
 
 async def create_conversation(crypto: Crypto, account: Account, conversation_id: UUID, now_ms: int) -> NewConversation:

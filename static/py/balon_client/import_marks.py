@@ -4,7 +4,8 @@ from typing import Literal
 from uuid import UUID
 
 from balon_client.imports import ImportedConversation
-from balon_client.keyring_model import Change, KeyringContent, Seen
+from balon_client.keyring_model import IMPORT_KEY_SIZE, Change, KeyringContent, Seen
+from balon_client.parts import Parts
 
 State = Literal["new", "partly", "imported"]
 
@@ -20,9 +21,23 @@ def note_import(conversation_id: UUID, messages: int) -> Change:
     return change
 
 
-def keep_import_key(key: bytes) -> Change:
-    """The key that identifiers are derived under. The first one stays, whichever device made it."""
+async def keep_import_key(parts: Parts) -> bytes | None:
+    """The key that all devices derive identifiers under: it counts once it is saved, and the first one stays.
 
+    Returns:
+        The key; None where the session ended meanwhile.
+
+    Raises:
+        KeyringError, NetworkError: It cannot be kept.
+    """
+    keyring = parts.keyring
+    keyring.verify_current()
+    keyring.change(_note_import_key(parts.platform.random.generate_bytes(IMPORT_KEY_SIZE)))
+    await keyring.save()
+    return keyring.content.import_key
+
+
+def _note_import_key(key: bytes) -> Change:
     def change(content: KeyringContent) -> bool:
         if content.import_key is not None:
             return False

@@ -3,7 +3,7 @@
 What was written before is found again by its identifiers, so a second run goes on where the first one ended.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 from uuid import UUID
@@ -14,12 +14,12 @@ from balon_client.errors import ProblemError
 from balon_client.history import LARGE_PAGE, History
 from balon_client.import_marks import note_import
 from balon_client.import_problems import ImportChangedError, ImportFullError, ImportSharedError
-from balon_client.imports import ImportedConversation, ImportedMessage, Source
+from balon_client.imported_drafts import make_drafts
+from balon_client.imports import ImportedConversation, Source
 from balon_client.keyring_model import note_read
 from balon_client.messages import Draft
 from balon_client.meta_writing import MetaWriter
 from balon_client.pacing import Bucket, Pace
-from balon_client.payloads import Origin, Payload
 from balon_client.sending import Sender
 
 MAX_REMEMBERED: Final = 1600
@@ -67,7 +67,7 @@ class ImportWriter:
         if imported.title:
             await self._pace.write(self._messages, lambda: self._metas.name(conversation, imported.title or ""))
         history = await self._history(conversation, is_new=is_new)
-        for place, draft in enumerate(self._drafts(imported.messages)):
+        for place, draft in enumerate(make_drafts(imported.messages, self._source, self._parts.now_ms())):
             await self._post(conversation, history, place, draft)
             written()
         self._note(conversation, len(imported.messages))
@@ -118,34 +118,6 @@ class ImportWriter:
         if history.messages[place].id != message.id:
             raise ImportChangedError
 
-    def _drafts(self, messages: Sequence[ImportedMessage]) -> list[Draft]:
-        """The messages to seal. When they are sealed is what the server learns; the file's times are in the payload."""
-        parents = [None, *(message.id for message in messages)]
-        models = self._models(messages)
-        return [
-            Draft(message.id, self._parts.now_ms(), self._payload(message, parent, model))
-            for message, parent, model in zip(messages, parents, models, strict=False)
-        ]
-
-    def _models(self, messages: Sequence[ImportedMessage]) -> list[str | None]:
-        """Of a question the model that answered it: it was meant for one, and may go to one again."""
-        models: list[str | None] = []
-        answering: str | None = None
-        for message in reversed(messages):
-            if message.role == "assistant":
-                answering = message.model
-            models.append(message.model if message.role == "assistant" else answering or self._source.value)
-        return models[::-1]
-
-    def _payload(self, message: ImportedMessage, parent: UUID | None, model: str | None) -> Payload:
-        return Payload(
-            role=message.role,
-            text=message.text,
-            parent=parent,
-            model=model,
-            imported=Origin(self._source.value, message.created_ms),
-        )
-
     def _note(self, conversation: Conversation, messages: int) -> None:
         self._chat.library.touch(conversation, self._parts.now_ms())
         self._parts.keyring.change(note_import(conversation.id, messages))
@@ -155,5 +127,5 @@ class ImportWriter:
 def _verify_alone(conversation: Conversation) -> None:
     """Nobody else may read what a file holds, whoever the server says made the conversation."""
     conversation.verify_writable()
-    if conversation.roster is None or set(conversation.roster.members) != {conversation.own_id}:
+    if not conversation.is_alone:
         raise ImportSharedError

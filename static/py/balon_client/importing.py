@@ -1,14 +1,15 @@
 """Conversations from other products: a file is looked at, conversations are chosen and written (docs/imports.md)."""
 
 import asyncio
-from collections.abc import Collection, Coroutine, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 from uuid import UUID
 
 from balon_client.arguments import parse_id
 from balon_client.chat_parts import ChatParts
 from balon_client.errors import ClientError
+from balon_client.exclusive import Exclusive
 from balon_client.import_marks import keep_import_key, state_of
 from balon_client.import_problems import (
     ImportEndedError,
@@ -27,7 +28,6 @@ from balon_client.imports import (
     recognize,
 )
 from balon_client.imports.errors import ExportFileError
-from balon_client.keyring_model import IMPORT_KEY_SIZE
 from balon_client.pacing import Pace, StoppedError
 from balon_client.problems import LockedError, SettingsRefusedError, SignedOutError
 from balon_client.progress import Progress
@@ -57,9 +57,8 @@ class Importer:
         self._chat = chat
         self._parts = chat.parts
         self._opened: OpenedFile | None = None
-        self._task: asyncio.Task[View] | None = None
+        self._work = Exclusive(ImportRunningError, ImportEndedError)
         self._pace: Pace | None = None
-        self._is_ended = False
         self._written: set[UUID] = set()
         self._published_ms = 0
 
@@ -69,10 +68,8 @@ class Importer:
 
     def end(self) -> None:
         """Cuts off what goes on, and forgets the file."""
-        self._is_ended = True
         self._opened = None
-        if self._task is not None:
-            self._task.cancel()
+        self._work.end()
 
     # --- Looking at a file ---
 
@@ -87,7 +84,7 @@ class Importer:
             ExportFileError: Nothing of it can be read.
             KeyringError, NetworkError: The key of identifiers cannot be kept.
         """
-        return await self._run(self._preview(handle))
+        return await self._work.run(self._preview(handle))
 
     async def _preview(self, handle: object) -> View:
         self._opened = None
@@ -119,13 +116,10 @@ class Importer:
 
     async def _id_key(self) -> bytes:
         """The key that all devices derive identifiers under: it counts once it is saved."""
-        keyring = self._parts.keyring
-        keyring.verify_current()
-        keyring.change(keep_import_key(self._parts.platform.random.generate_bytes(IMPORT_KEY_SIZE)))
-        await keyring.save()
-        if keyring.content.import_key is None:
+        key = await keep_import_key(self._parts)
+        if key is None:
             raise ImportEndedError
-        return keyring.content.import_key
+        return key
 
     def _read(self, opened: OpenedFile) -> Iterator[ImportedConversation | RefusedConversation]:
         return read_conversations(opened.file, opened.source, id_key=opened.id_key, now_ms=self._parts.now_ms())
@@ -156,28 +150,12 @@ class Importer:
         """
         if not isinstance(raw_ids, list):
             raise SettingsRefusedError("There is no such choice.")
-        return await self._run(self._import({parse_id(raw) for raw in raw_ids}))
+        return await self._work.run(self._import({parse_id(raw) for raw in raw_ids}))
 
     async def stop_import(self) -> None:
         """Ends the import after the message that is on its way; begun again, it goes on there."""
         if self._pace is not None:
             self._pace.stop()
-
-    async def _run(self, work: Coroutine[Any, Any, View]) -> View:
-        if self._task is not None:
-            work.close()
-            raise ImportRunningError
-        self._task = asyncio.ensure_future(work)
-        self._task.add_done_callback(self._forget)
-        try:
-            return await asyncio.shield(self._task)
-        except (asyncio.CancelledError, SignedOutError, LockedError):
-            if not self._is_ended:
-                raise
-            raise ImportEndedError from None
-
-    def _forget(self, _task: "asyncio.Task[View]") -> None:
-        self._task = None
 
     async def _import(self, ids: Collection[UUID]) -> View:
         opened = self._opened

@@ -16,6 +16,7 @@ from balon.protocol.encoding import encode_b64u
 from balon.protocol.statements import HASH_SIZE, PUBLIC_KEY_SIZE
 from balon.protocol.types import Plaintext, PublicKey
 from balon_client.alarms import AnswerError, KeyringError
+from balon_client.migration_mark import MigrationMark
 from balon_client.ports.platform import encode_json
 from balon_client.wire import Fields
 
@@ -96,6 +97,8 @@ class KeyringContent:
     no_plaintext: bool = True
     import_key: bytes | None = field(default=None, repr=False)
     """What identifiers of imported conversations are derived under; made at the first import."""
+    migration: MigrationMark | None = None
+    """How much plaintext there was, of accounts from before encryption."""
 
     def seen(self, conversation_id: UUID) -> Seen:
         """What was seen of a conversation; nothing of a new one."""
@@ -103,7 +106,8 @@ class KeyringContent:
 
     def serialize(self) -> bytes:
         """UTF-8 JSON, as section 10 describes it."""
-        made_once = {"import_key": encode_b64u(self.import_key)} if self.import_key else {}
+        made_once: dict[str, Any] = {"import_key": encode_b64u(self.import_key)} if self.import_key else {}
+        made_once |= {"migration": self.migration.to_json()} if self.migration else {}
         return encode_json(
             {
                 "format": FORMAT,
@@ -160,6 +164,7 @@ def parse_keyring(plaintext: Plaintext) -> KeyringContent:
             settings=_parse_settings(fields.item("settings")),
             no_plaintext=fields.flag("no_plaintext"),
             import_key=fields.raw("import_key", size=IMPORT_KEY_SIZE) if fields.has("import_key") else None,
+            migration=MigrationMark.parse(fields.item("migration")) if fields.has("migration") else None,
         )
     except (AnswerError, ValueError, RecursionError):
         raise KeyringError from None

@@ -12,7 +12,7 @@ from balon_client.accounts import Accounts, read_login
 from balon_client.alarms import KdfRefusedError
 from balon_client.api import Api
 from balon_client.errors import NetworkError, ProblemError, ResponseError
-from balon_client.making import SignedUp, make_account, new_terms
+from balon_client.making import Registration, SignedUp, make_account, new_terms
 from balon_client.opening import Terms
 from balon_client.ports import AccountGeneration, AccountTerms, PasswordBuffer, Platform, SigningKey
 from balon_client.problems import NotLegacyError, PasswordSizeError, SignInRefusedError
@@ -59,7 +59,8 @@ class LegacyAccounts:
                 return await self._post(Claim(AuthAction.LEGACY_UPGRADE, old), old_key, (terms, login_key), body)
 
             terms = new_terms(self._platform, login, old.user_id)
-            return await make_account(self._platform, terms, password, generation, post)
+            registration = Registration(post, no_plaintext=False)
+            return await make_account(self._platform, terms, password, generation, registration)
         finally:
             self._platform.crypto.zero(typed)
             self._platform.crypto.zero(password)

@@ -188,9 +188,8 @@ class Library:
         conversation_id = conversation_id or parts.platform.random.uuid7()
         made = await create_conversation(parts.crypto, parts.account, conversation_id, parts.now_ms())
         self.verifier.remember(made)
-        record = await self._api.create_conversation(made.id, made.roster.signed, made.grant, made.wrapped)
-        is_same = record.id == made.id and record.roster == (made.roster,)
-        if not is_same or [(g.signed, g.wrapped) for g in record.grants] != [(made.grant, made.wrapped)]:
+        record = await self._api.create_conversation(made)
+        if not made.is_given_back(record):
             raise AnswerError("conversation")
         return await self.adopt(record)
 

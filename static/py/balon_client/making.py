@@ -58,6 +58,14 @@ PostAccount = Callable[[AccountTerms, SigningKey, bytes], Awaitable[Active]]
 """Sends the body of a new account with a proof over it; the key is the new login key."""
 
 
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """How the keys of an account are handed over, and whether plaintext is refused from the beginning (section 12)."""
+
+    post: PostAccount
+    no_plaintext: bool = True
+
+
 def new_terms(platform: Platform, login: str, user_id: UUID) -> AccountTerms:
     """What the envelopes of an account that gets its keys are bound to: all fresh, and of this client's policy."""
     random = platform.random
@@ -74,7 +82,11 @@ def new_terms(platform: Platform, login: str, user_id: UUID) -> AccountTerms:
 
 
 async def make_account(
-    platform: Platform, terms: AccountTerms, password: PasswordBuffer, generation: AccountGeneration, post: PostAccount
+    platform: Platform,
+    terms: AccountTerms,
+    password: PasswordBuffer,
+    generation: AccountGeneration,
+    registration: Registration,
 ) -> SignedUp:
     """Derives, seals and hands over the keys of an account that has none yet.
 
@@ -83,7 +95,7 @@ async def make_account(
         terms: Of `new_terms`.
         password: Zeroed whatever happens.
         generation: Keys that are being generated; used up, also on failure.
-        post: Proves that the account may be made and sends the body; gives the session that began.
+        registration: Proves that the account may be made and sends the body; gives the session that began.
 
     Raises:
         PasswordSizeError: Empty or too long.
@@ -92,16 +104,16 @@ async def make_account(
     keys = await derive_keys(platform, password, terms_of(terms))
     public = await generation.public_keys()
     sealed = await generation.seal(keys.kek, terms)
-    return await _register(platform, _Made(terms, keys.login_key, public, sealed), post)
+    return await _register(platform, _Made(terms, keys.login_key, public, sealed), registration)
 
 
-async def _register(platform: Platform, made: _Made, post: PostAccount) -> SignedUp:
+async def _register(platform: Platform, made: _Made, registration: Registration) -> SignedUp:
     terms, login_key, public, sealed = made.terms, made.login_key, made.public, made.sealed
     now = platform.clock.now_ms()
     bundle = Bundle(terms.user_id, terms.login, public.idk_pub, public.spki, public.rsa_kid, _FIRST_VERSION, now)
     statement = bundle.serialize()
     signed = Signed(statement, await platform.crypto.sign(sealed.keys.idk, statement))
-    content = KeyringContent()
+    content = KeyringContent(no_plaintext=registration.no_plaintext)
     keyring = await seal_keyring(platform.crypto, sealed.keys.mek, terms.user_id, _FIRST_VERSION, content)
     records = AccountRecords(
         kdf=terms.kdf,
@@ -116,7 +128,7 @@ async def _register(platform: Platform, made: _Made, post: PostAccount) -> Signe
         recovery_id=terms.recovery_id,
     )
     body = encode_json(_sign_up_body(terms, records, login_key, sealed))
-    active = await post(terms, login_key, body)
+    active = await registration.post(terms, login_key, body)
     if active.user_id != terms.user_id or active.login != terms.login or not are_kept(records, active.records):
         raise AccountKeysError
     account = _account_of(active, bundle, sealed.keys)

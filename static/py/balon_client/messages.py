@@ -8,18 +8,19 @@ from uuid import UUID
 from balon.protocol.contexts import message_context
 from balon.protocol.envelope import Kind
 from balon.protocol.statements import message_statement, reply_statement
-from balon.protocol.types import Plaintext, PublicKey, Signature, Statement
+from balon.protocol.types import Envelope, Plaintext, PublicKey, Signature, Statement
 from balon_client.account import Account
 from balon_client.alarms import LateMessageError, MessageRefusedError
 from balon_client.chain import Link
 from balon_client.conversation_records import MessageRecord
 from balon_client.conversations import Conversation
 from balon_client.errors import ClientError
-from balon_client.payloads import Payload, PayloadError, hash_text, parse_payload
+from balon_client.payloads import LEGACY, Payload, PayloadError, hash_text, parse_payload
 from balon_client.ports import Crypto
 from balon_client.problems import (
     ImportedReplyError,
     InterruptedReplyError,
+    LegacyMessageError,
     UnconfirmedError,
     UnreadableError,
     reply_failure,
@@ -88,6 +89,40 @@ async def seal_message(
     Returns:
         The record to post; its position is 0 until the server gives one.
     """
+    (record,) = await seal_messages(crypto, account, conversation, [draft], place)
+    return record
+
+
+async def seal_messages(
+    crypto: Crypto, account: Account, conversation: Conversation, drafts: Sequence[Draft], place: tuple[int, bytes]
+) -> list[MessageRecord]:
+    """Seals and signs messages that follow each other; arguments as of `seal_message`, `place` of the first one."""
+    seq, prev_hash = place
+    records, statements = [], []
+    for number, draft in enumerate(drafts, seq):
+        envelope = await _seal(crypto, account, conversation, draft, (number, prev_hash))
+        statements.append(message_statement(conversation.id, conversation.epoch, draft.message_id, envelope))
+        records.append(
+            MessageRecord(
+                position=0,
+                message_id=draft.message_id,
+                sender_id=account.user_id,
+                epoch=conversation.epoch,
+                seq=number,
+                prev_hash=prev_hash,
+                created_ms=draft.created_ms,
+                envelope=envelope,
+                signature=Signature(b""),
+            )
+        )
+        prev_hash = hashlib.sha256(envelope).digest()
+    signatures = await crypto.sign_many(account.keys.idk, statements)
+    return [replace(record, signature=each) for record, each in zip(records, signatures, strict=True)]
+
+
+async def _seal(
+    crypto: Crypto, account: Account, conversation: Conversation, draft: Draft, place: tuple[int, bytes]
+) -> Envelope:
     seq, prev_hash = place
     context = message_context(
         conversation_id=conversation.id,
@@ -100,18 +135,7 @@ async def seal_message(
     )
     item = (context, draft.payload.serialize())
     (envelope,) = await crypto.seal_many(conversation.key.root, Kind.MESSAGE, [item])
-    statement = message_statement(conversation.id, conversation.epoch, draft.message_id, envelope)
-    return MessageRecord(
-        position=0,
-        message_id=draft.message_id,
-        sender_id=account.user_id,
-        epoch=conversation.epoch,
-        seq=seq,
-        prev_hash=prev_hash,
-        created_ms=draft.created_ms,
-        envelope=envelope,
-        signature=await crypto.sign(account.keys.idk, statement),
-    )
+    return envelope
 
 
 def link_of(record: MessageRecord, *, genuine: bool, late: bool = False) -> Link:
@@ -258,6 +282,8 @@ def _mark_of(payload: Payload | None, *, genuine: bool, confirmed: bool) -> Clie
 
 def reply_mark(payload: Payload, *, confirmed: bool) -> ClientError | None:
     """What must stand beside a message: that it is unconfirmed, interrupted, or why the model failed."""
+    if payload.imported is not None and payload.imported.source == LEGACY:
+        return LegacyMessageError()
     if payload.role != "assistant":
         return None
     if payload.imported is not None:

@@ -1,4 +1,4 @@
-"""How fast an import writes: below what the server takes, so that the person can go on, and again after refusals."""
+"""How fast an import or a migration writes: below what the server takes, and again after refusals."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ _FAULTS: Final = 20
 
 
 class StoppedError(Exception):
-    """The person stopped the import."""
+    """The person stopped it."""
 
 
 class Bucket:
@@ -41,7 +41,7 @@ class Bucket:
 
 
 class Pace:
-    """Spreads an import's writes over time, and ends them when the person says so."""
+    """Spreads writes over time, and ends them when the person says so."""
 
     def __init__(self, clock: Clock, tell: Callable[[int], None]) -> None:
         """Begins at full speed.
@@ -55,7 +55,7 @@ class Pace:
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
-        """Ends the import at its next step, however long it waits."""
+        """Ends the work at its next step, however long it waits."""
         self._stop.set()
 
     async def write(self, bucket: Bucket, work: Callable[[], Awaitable[T]]) -> T:
@@ -64,11 +64,16 @@ class Pace:
         Whatever is written twice must count once.
 
         Raises:
-            StoppedError: The person stopped the import.
+            StoppedError: The person stopped it.
             ServerBusyError: The server cannot be reached, or fails, for minutes.
             ClientError: It was refused.
         """
         await self._pause(bucket.take())
+        return await self.insist(work)
+
+    async def insist(self, work: Callable[[], Awaitable[T]]) -> T:
+        """As `write`, for what has no limit but the server's own."""
+        await self._pause(0)
         for _ in range(_FAULTS):
             try:
                 return await work()
@@ -78,10 +83,11 @@ class Pace:
                 if error.status != _TOO_MANY and error.status < _SERVER_FAULT:
                     raise
                 wait_s = min(error.retry_after_s or _DEFAULT_WAIT_S, _LONGEST_WAIT_S)
-            await self._wait_for_server(wait_s)
+            await self.wait(wait_s)
         raise ServerBusyError
 
-    async def _wait_for_server(self, wait_s: int) -> None:
+    async def wait(self, wait_s: int) -> None:
+        """Waits, and tells of it."""
         self._tell(wait_s)
         try:
             await self._pause(wait_s)
@@ -89,7 +95,7 @@ class Pace:
             self._tell(0)
 
     async def _pause(self, seconds: float) -> None:
-        """Waits, unless the import is stopped meanwhile."""
+        """Waits, unless the work is stopped meanwhile."""
         if seconds > 0 and not self._stop.is_set():
             waits = [asyncio.ensure_future(each) for each in (self._clock.sleep(seconds), self._stop.wait())]
             try:

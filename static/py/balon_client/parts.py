@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from balon_client.account import Account
 from balon_client.events import Events
 from balon_client.keyring import Keyring
+from balon_client.migration_api import MigrationApi
 from balon_client.ports import Crypto, Platform
-from balon_client.roster_api import RosterApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Parts:
     """The world, the server, the page, the person and what the person trusts."""
 
     platform: Platform
-    api: RosterApi
+    api: MigrationApi
     events: Events
     account: Account
     keyring: Keyring

@@ -18,6 +18,8 @@ FINISHES: Final = frozenset({"stop", "length", "stopped", "interrupted", "error"
 MAX_TEXT: Final = 1 << 20
 MAX_NAME: Final = 200
 MAX_SOURCE: Final = 40
+LEGACY: Final = "legacy"
+"""The source of messages that were in plaintext before (section 12)."""
 
 
 class PayloadError(ProtocolError):

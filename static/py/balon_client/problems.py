@@ -252,6 +252,14 @@ class ImportedReplyError(ClientError):
     detail = "It comes from a file of another product. Nobody can tell whether a model wrote it, or when."
 
 
+class LegacyMessageError(ClientError):
+    """Mark: a message that was in plaintext before it was encrypted (docs/protocol.md section 12)."""
+
+    code = "from-plaintext"
+    title = "From before encryption."
+    detail = "The server could have changed this before it was encrypted."
+
+
 class InterruptedReplyError(ClientError):
     """Mark: a reply of which only the beginning came (A50)."""
 

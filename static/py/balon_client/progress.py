@@ -15,7 +15,7 @@ class Progress:
         self._task = task
         self._told_ms: int | None = None
 
-    def tell(self, done: int, total: int, **more: int) -> None:
+    def tell(self, done: int, total: int, **more: float | None) -> None:
         """Publishes `progress`, unless it did a moment ago."""
         now_ms = self._parts.now_ms()
         if self._told_ms is None or not 0 <= now_ms - self._told_ms < _TELL_MS:

@@ -50,11 +50,12 @@ def _entry_json(prepared: PreparedEntry) -> dict[str, Any]:
             for grant in prepared.grants
         ],
         "previous": None if prepared.previous is None else encode_b64u(prepared.previous),
-        "meta": None if prepared.meta is None else _meta_json(prepared.meta),
+        "meta": None if prepared.meta is None else meta_json(prepared.meta),
     }
 
 
-def _meta_json(meta: MetaRecord) -> dict[str, Any]:
+def meta_json(meta: MetaRecord) -> dict[str, Any]:
+    """Sealed title and settings as they travel."""
     return {
         "meta_version": meta.meta_version,
         "epoch": meta.epoch,

@@ -16,12 +16,12 @@ from balon_client.errors import StorageError
 from balon_client.events import Events
 from balon_client.idle import IdleWatch, Over
 from balon_client.keyring import Keyring
+from balon_client.migration_api import MigrationApi
 from balon_client.opening import OpenedAccount
 from balon_client.parts import Parts
 from balon_client.ports import PasswordBuffer, Platform
 from balon_client.problems import LockedError, SignedOutError
 from balon_client.reopening import probe_server, reopen_with_handles, reopen_with_password
-from balon_client.roster_api import RosterApi
 from balon_client.session_record import KeptSession, State, Times, session_view
 from balon_client.session_store import Found, SessionStore
 from balon_client.signed_in import SignedIn
@@ -154,7 +154,7 @@ class Session:
     def _begin(self, opened: OpenedAccount, times: Times) -> None:
         account = opened.account
         ended = partial(self._end_soon, account.session_id)
-        api = RosterApi(self._platform.http, session_id=account.session_id, on_session_ended=ended)
+        api = MigrationApi(self._platform.http, session_id=account.session_id, on_session_ended=ended)
         version = opened.records.keyring.version
         keyring = Keyring(self._platform, api, account, version=version, content=opened.keyring)
         parts = Parts(self._platform, api, self._events.branch(), account, keyring)

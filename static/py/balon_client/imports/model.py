@@ -8,7 +8,8 @@ from uuid import UUID
 
 from balon_client.imports.errors import ConversationRefusedError
 
-Role = Literal["user", "assistant"]
+Role = Literal["user", "assistant", "system"]
+"""Converters give people and models alone; `system` are instructions among the messages from before encryption."""
 
 
 class Source(StrEnum):
@@ -17,6 +18,8 @@ class Source(StrEnum):
     CHATGPT = "chatgpt"
     OPEN_WEBUI = "open-webui"
     LIBRECHAT = "librechat"
+    LEGACY = "legacy"
+    """No product: this one, before it encrypted (docs/protocol.md section 12)."""
 
 
 class LeftOut(StrEnum):
