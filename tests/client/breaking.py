@@ -17,7 +17,7 @@ ACTED = {ANSWER_LOST, SENT_TWICE, GONE_AFTER, CLOSED_AFTER}
 
 
 class Breaking:
-    """In front of an `Http`: counts the requests that a flow about the account makes, and breaks at one of them.
+    """In front of an `Http`: counts the requests of a flow, those about the account, and breaks at one of them.
 
     An answer that is lost leaves no cookie either.
     """
@@ -36,8 +36,11 @@ class Breaking:
         """The network is whole again."""
         self.at, self.is_gone = 0, False
 
+    def is_counted(self, method: str, path: str) -> bool:
+        return method == "POST" and path.startswith("/api/v1/accounts")
+
     async def request(self, method, path, **options):
-        if method != "POST" or not path.startswith("/api/v1/accounts"):
+        if not self.is_counted(method, path):
             return await super().request(method, path, **options)
         self.seen += 1
         if self.is_gone:

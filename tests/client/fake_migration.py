@@ -96,7 +96,7 @@ class Migrations:
             "state": migration["state"],
             "conversations": migration["total"][0],
             "messages": migration["total"][1],
-            "staged": sum(len(self._staged(each)) for each in own) - verified,
+            "staged": max(0, sum(len(self._staged(each)) for each in own) - verified),
             "verified": verified,
             "purged": migration["purged"],
             "lease": {
@@ -115,7 +115,7 @@ class Migrations:
             {name: each[name] for name in names}
             | {
                 "messages": len(each["rows"]),
-                "staged": len(self._staged(each)) - len(each["verified"]),
+                "staged": max(0, len(self._staged(each)) - len(each["verified"])),
                 "verified": len(each["verified"]),
             }
             for each in behind[:LISTED]

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from balon.protocol.encoding import encode_b64u
 from balon_client.alarms import KeyringError
 from balon_client.keyring_model import Contact, KeyringContent, Mark, Seen, note_read, note_roster, parse_keyring
+from balon_client.migration_mark import MigrationMark
+from balon_client.migration_marks import note_offered, note_purged, refuse_plaintext
 from balon_client.pins import accept_keys, note_login, pin_contact, verify_contact
 
 BOB, ROOM = UUID(int=0xB), UUID(int=0xC)
@@ -32,6 +34,8 @@ contents = st.builds(
     conversations=st.dictionaries(
         st.uuids(), st.builds(Seen, marks, marks, st.integers(0, 9), st.none() | st.integers(0, 9)), max_size=3
     ),
+    no_plaintext=st.booleans(),
+    migration=st.none() | st.builds(MigrationMark, st.integers(0, 9), st.integers(0, 9), st.booleans()),
 )
 
 
@@ -64,11 +68,25 @@ def test_what_an_older_keyring_does_not_have_counts_as_empty():
         {"contacts": {str(BOB): {"idk_pub": encode_b64u(ONE), "first_seen_ms": 1, "former": ["x"]}}},
         {"contacts": {str(BOB): {"idk_pub": encode_b64u(ONE), "first_seen_ms": 1, "login": "x" * 255}}},
         {"conversations": {str(ROOM): {"meta_version": 0, "read": -1}}},
+        {"migration": {"conversations": 1, "messages": 2}},
+        {"no_plaintext": None},
     ],
 )
 def test_a_keyring_of_another_form_is_refused(changes):
     with pytest.raises(KeyringError):
         parse(**changes)
+
+
+def test_marks_of_a_migration_only_rise_and_refusing_plaintext_is_never_taken_back():
+    content = KeyringContent(no_plaintext=False)
+    assert not note_purged()(content)
+    assert note_offered(3, 40)(content)
+    assert not note_offered(2, 40)(content), "the most that was ever offered counts"
+    assert refuse_plaintext()(content)
+    assert not refuse_plaintext()(content)
+    assert note_purged()(content)
+    assert not note_purged()(content)
+    assert (content.no_plaintext, content.migration) == (True, MigrationMark(3, 40, is_purged=True))
 
 
 def test_a_person_is_pinned_once():

@@ -5,7 +5,7 @@ Finish, and once plaintext is refused nothing of it is asked for, nor taken from
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID
@@ -73,7 +73,7 @@ class LegacyReader:
         """
         page = await self._ask(partial(self._api.legacy_messages, conversation.id, after=after, limit=PAGE))
         numbers = [row.number for row in page.rows]
-        if numbers != list(range(after + 1, after + 1 + len(numbers))):
+        if numbers != list(range(after + 1, after + 1 + len(numbers))) or _is_repeated(page.rows):
             raise LegacyRowsError
         last = after + len(numbers)
         is_behind = last < conversation.messages
@@ -88,7 +88,7 @@ class LegacyReader:
         found = await self.page(conversation, 0)
         while len(found) < conversation.messages:
             found += await self.page(conversation, len(found))
-        if len({row.legacy_id for row in found}) != len(found):
+        if _is_repeated(found):
             raise LegacyRowsError
         return found
 
@@ -106,6 +106,10 @@ class LegacyReader:
         if self._keyring.content.no_plaintext:
             raise PlaintextRefusedError
         return answer
+
+
+def _is_repeated(rows: Sequence[LegacyRow]) -> bool:
+    return len({row.legacy_id for row in rows}) != len(rows)
 
 
 def _hash_of(row: LegacyRow) -> bytes:
