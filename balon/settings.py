@@ -91,7 +91,7 @@ MIDDLEWARE = [
     "balon.middleware.security_headers",
     "balon.middleware.request_log",
     "balon.static_files.StaticFiles",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "accounts.session_cookie.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

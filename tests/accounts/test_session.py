@@ -51,13 +51,21 @@ def test_a_visitor_gets_401(path: str):
     assert (answer.status_code, answer.json()["code"]) == (401, "not-signed-in")
 
 
-def test_sign_out_ends_the_session_and_clears_the_browser(alice: Browser):
+def test_sign_out_ends_the_session_and_clears_the_browser(alice: Browser, settings: Any):
     answer = alice.post("accounts/logout")
     assert (answer.status_code, answer.content) == (204, b"")
     assert answer.headers["Clear-Site-Data"] == '"storage"'
     assert not SignInSession.objects.exists()
     assert not Session.objects.exists()
     assert alice.fetch_session()["state"] == "none"
+    assert not alice.client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+def test_a_late_answer_to_a_session_that_ended_leaves_the_cookie_of_the_next(alice: Browser, settings: Any):
+    SignInSession.objects.all().delete()
+    Session.objects.all().delete()
+    for answer in (alice.get("accounts/session"), alice.get("conversations")):
+        assert settings.SESSION_COOKIE_NAME not in answer.cookies
     assert alice.get("accounts/self").status_code == 401
 
 
