@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from balon_client.errors import NetworkError
 from balon_client.messages import Draft
 from balon_client.payloads import Payload
 from tests.client.company import (
@@ -89,6 +90,41 @@ async def test_without_a_mention_nothing_goes_to_the_gateway(alice, bob, server)
     message = of(view, "Between us")
     assert (message["sealed_for_model"], message["model"], message["author"]["name"]) == (False, None, BOB)
     assert view["assistant"] == "mention"
+
+
+async def test_what_is_written_behind_a_choice_waits_for_it(alice, bob, server):
+    conversation_id = await pair(alice, bob)
+    asked = len(server.gateway.prompts)
+    server.gate = asyncio.Event()
+    choices = [asyncio.ensure_future(alice.set_assistant(conversation_id, mode)) for mode in ("always", "mention")]
+    sent = asyncio.ensure_future(alice.send(conversation_id, "Between us", None))
+    await settle(100)
+    server.gate.set()
+    await asyncio.gather(*choices)
+    assert (await sent)["reply_id"] is None
+    assert len(server.gateway.prompts) == asked
+
+
+async def test_the_last_of_several_choices_holds(alice, bob):
+    conversation_id = await pair(alice, bob)
+    modes = ("mention", "always", "mention", "always")
+    await asyncio.gather(*(alice.set_assistant(conversation_id, mode) for mode in modes))
+    assert conversation_of(alice, conversation_id).meta.assistant == "always"
+
+
+async def test_what_is_written_behind_a_choice_that_fails_is_not_sent(alice, bob, server):
+    conversation_id = await pair(alice, bob)
+    stored = len(server.state.conversations[conversation_id]["messages"])
+    server.lie("PUT", f"{ROOM}/meta", lambda _: _unreachable())
+    results = await asyncio.gather(
+        refused(alice.set_assistant(conversation_id, "mention")), refused(alice.send(conversation_id, "Between us", None))
+    )
+    assert results == ["network", "network"]
+    assert len(server.state.conversations[conversation_id]["messages"]) == stored
+
+
+def _unreachable():
+    raise NetworkError
 
 
 async def test_a_mention_asks_with_what_was_meant_for_it_alone(alice, bob, server):

@@ -1,8 +1,10 @@
 """Writing titles and settings: sealed again behind each that came first (docs/protocol.md section 8)."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
+from uuid import UUID
 
 from balon_client.alarms import AnswerError
 from balon_client.conversation_records import MetaRecord
@@ -32,6 +34,7 @@ class MetaWriter:
         self._library = library
         self._rosters = rosters
         self._publish = publish or library.publish
+        self._settings: dict[UUID, asyncio.Task[None]] = {}
 
     async def name(self, conversation: Conversation, title: str) -> None:
         """Gives a first title; when another one came first, that one stays."""
@@ -42,8 +45,29 @@ class MetaWriter:
         await self._write(conversation, lambda meta: replace(meta, title=title))
 
     async def set_assistant(self, conversation: Conversation, mode: str) -> None:
-        """Sets which messages are for the model."""
+        """Sets which messages are for the model; of several choices in a row, the last one holds."""
+        before = self._settings.get(conversation.id)
+        setting = asyncio.ensure_future(self._set_assistant(conversation, mode, before))
+        self._settings[conversation.id] = setting
+        try:
+            await setting
+        finally:
+            if self._settings.get(conversation.id) is setting:
+                del self._settings[conversation.id]
+
+    async def _set_assistant(self, conversation: Conversation, mode: str, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
         await self._write(conversation, lambda meta: None if meta.assistant == mode else replace(meta, assistant=mode))
+
+    async def settle(self, conversation: Conversation) -> None:
+        """Waits for the setting that is on its way: what is written after it must not go where it forbids.
+
+        Raises:
+            ClientError: What kept the setting from being stored.
+        """
+        if (setting := self._settings.get(conversation.id)) is not None:
+            await asyncio.shield(setting)
 
     async def _write(self, conversation: Conversation, change: Change) -> None:
         """Applies a change to what there is, again after each that came first, until it is stored or settled."""

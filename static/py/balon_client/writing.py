@@ -40,6 +40,8 @@ class Writer:
         checked = check_text(text)
         self._parts.keyring.verify_current()
         known = None if raw_id is None else await self._writable(parse_id(raw_id))
+        if known is not None:
+            await self._chat.metas.settle(known)
         is_for_model = known is None or mentions.is_for_model(known.meta, checked)
         if known is not None and is_for_model:
             self._verify_silent(known)
