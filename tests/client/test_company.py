@@ -117,7 +117,8 @@ async def test_what_is_written_behind_a_choice_that_fails_is_not_sent(alice, bob
     stored = len(server.state.conversations[conversation_id]["messages"])
     server.lie("PUT", f"{ROOM}/meta", lambda _: _unreachable())
     results = await asyncio.gather(
-        refused(alice.set_assistant(conversation_id, "mention")), refused(alice.send(conversation_id, "Between us", None))
+        refused(alice.set_assistant(conversation_id, "mention")),
+        refused(alice.send(conversation_id, "Between us", None)),
     )
     assert results == ["network", "network"]
     assert len(server.state.conversations[conversation_id]["messages"]) == stored

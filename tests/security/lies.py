@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from balon.protocol.encoding import decode_b64u, encode_b64u
+from tests.stack.wiretap import Rule, Wiretap
 
 Json = Any
 Lie = Callable[[Json], Json]
@@ -60,3 +61,15 @@ def cut_to(size: int) -> Callable[[str], str]:
 def constant(answer: Json) -> Lie:
     """Gives this answer, whatever the true one."""
     return lambda _answer: answer
+
+
+def lie_about_conversation(tap: Wiretap, conversation_id: str, lie: Lie) -> Rule:
+    """Lies about one conversation, in the list and alone, whichever is asked for first."""
+
+    def lie_about(answer: Json) -> Json:
+        if "conversations" in answer:
+            return {**answer, "conversations": [lie_about(each) for each in answer["conversations"]]}
+        return lie(answer) if answer["id"] == conversation_id else answer
+
+    paths = {"/api/v1/conversations", f"/api/v1/conversations/{conversation_id}"}
+    return tap.lie("GET", lambda path: path in paths, lie_about)

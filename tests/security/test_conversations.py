@@ -12,7 +12,7 @@ from balon.protocol.encoding import encode_b64u
 from tests.browser.person import Person
 from tests.fakes.openai_server import FakeOpenAIServer, Script
 from tests.security.evidence import Evidence, settle
-from tests.security.lies import MISSING, Lie, flipped, overwritten, setting
+from tests.security.lies import MISSING, Lie, flipped, lie_about_conversation, overwritten, setting
 from tests.security.member import forge_replies
 from tests.stack.installation import Installation
 from tests.stack.wiretap import Rule, Wiretap
@@ -62,17 +62,8 @@ def two(made: Two, alice: Person) -> Two:
 
 
 def tell(tap: Wiretap, two: Two, lie: Lie) -> Rule:
-    """Lies about the first conversation, in the list and alone."""
-
-    def about(record: Any) -> Any:
-        return lie({**record, "other": two.other}) if record["id"] == two.id else record
-
-    tap.lie("GET", f"/conversations/{two.id}", about)
-    return tap.lie(
-        "GET",
-        "/api/v1/conversations",
-        lambda answer: {**answer, "conversations": [about(record) for record in answer["conversations"]]},
-    )
+    """Lies about the first conversation, in the list and alone; the lie may take from the second as `other`."""
+    return lie_about_conversation(tap, two.id, lambda record: lie({**record, "other": two.other}))
 
 
 def _from_other(*fields: str) -> Lie:

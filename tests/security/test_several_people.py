@@ -13,7 +13,7 @@ from tests.browser.person import Person
 from tests.fakes.openai_server import FakeOpenAIServer, Script
 from tests.keys import Keys, another_spki, public_bytes, signed
 from tests.security.evidence import Evidence, settle
-from tests.security.lies import Lie
+from tests.security.lies import Lie, lie_about_conversation
 from tests.stack.fixtures import PATIENCE_MS
 from tests.stack.installation import Installation
 from tests.stack.wiretap import Rule, Wiretap
@@ -168,16 +168,7 @@ def _give_bobs_words_to_alice(page: Any) -> Any:
 
 def tell_list(tap: Wiretap, pair: Pair, lie: Lie) -> Rule:
     """Lies about the conversation, in the list and alone."""
-
-    def about(record: Any) -> Any:
-        return lie(record) if record["id"] == pair.id else record
-
-    tap.lie("GET", f"/conversations/{pair.id}", about)
-    return tap.lie(
-        "GET",
-        "/api/v1/conversations",
-        lambda answer: {**answer, "conversations": [about(record) for record in answer["conversations"]]},
-    )
+    return lie_about_conversation(tap, pair.id, lie)
 
 
 def tell_messages(tap: Wiretap, pair: Pair, lie: Lie) -> Rule:

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
-from uuid import UUID
+from typing import TYPE_CHECKING, Final
 
 from balon_client.alarms import AnswerError
 from balon_client.conversation_records import MetaRecord
@@ -16,6 +15,9 @@ from balon_client.meta_envelopes import seal_meta
 from balon_client.metas import Meta
 from balon_client.parts import Parts
 from balon_client.roster_writing import RosterWriter
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 _ATTEMPTS: Final = 3
 
