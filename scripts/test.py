@@ -1,27 +1,23 @@
-"""`make test`: all tests, in lanes that run at the same time.
+"""`make test`: all tests, each run spread over the processors.
 
-Browser tests wait most of the time, so two lanes use two cores better than one. Each lane is a list of pytest runs, one
-after the other. The first lane's words go straight to the terminal, the others' when they are complete.
+Tests of one module stay in one process, for they share what is dear to set up. Those that drive browsers run apart from
+the others: Playwright keeps an event loop going, which asynchronous tests cannot share.
 """
 
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO, Final, TypeAlias
+from typing import Final
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_TESTS: Final = 5
 """pytest's status when the given options leave no test."""
 REAL_SERVICES = {"BALON_TEST_SERVICES": "real"}
-IN_BROWSERS = ("browser", "security", "engines")
-SERVER_SIDE = ("accounts", "keystore", "conversations", "project")
-
-Lane: TypeAlias = Sequence[tuple[Sequence[str], dict[str, str]]]
-"""Runs one after the other: which folders, with which settings."""
+IN_BROWSERS = ("browser", "contract", "engines", "page", "security")
+SERVER_SIDE = ("accounts", "conversations", "keystore", "project")
+PROCESSORS: Final = os.cpu_count() or 1
 
 
 def main() -> int:
@@ -31,17 +27,21 @@ def main() -> int:
         0 where every run passed, else the status of the first that did not.
     """
     if any(Path(argument.partition("::")[0]).exists() for argument in sys.argv[1:]):
-        return run_pytest((), {}, None)
-    others = [each.name for each in (ROOT / "tests").iterdir() if holds_tests(each) and each.name not in IN_BROWSERS]
-    lanes: tuple[Lane, ...] = (
-        [(IN_BROWSERS, {}), (SERVER_SIDE, REAL_SERVICES)],
-        [(sorted(others), {})],
-    )
-    with ThreadPoolExecutor(len(lanes)) as pool:
-        statuses = [status for found in pool.map(run_lane, lanes, (True, False)) for status in found]
+        return run_pytest()
+    others = [each.name for each in sorted((ROOT / "tests").iterdir()) if holds_tests(each)]
+    statuses = [
+        run_pytest(*paths(name for name in others if name not in IN_BROWSERS), processes=PROCESSORS),
+        run_pytest("-m", "not slow", *paths(SERVER_SIDE), processes=PROCESSORS, settings=REAL_SERVICES),
+        run_pytest(*paths(IN_BROWSERS), processes=PROCESSORS + 1),  # Browsers wait a good part of the time.
+    ]
     if all(status == NO_TESTS for status in statuses):
         return NO_TESTS
     return next((status for status in statuses if status not in {0, NO_TESTS}), 0)
+
+
+def paths(folders: Iterable[str]) -> list[str]:
+    """Folders of tests, by their names."""
+    return [f"tests/{folder}" for folder in folders]
 
 
 def holds_tests(folder: Path) -> bool:
@@ -49,23 +49,11 @@ def holds_tests(folder: Path) -> bool:
     return any(folder.glob("test_*.py"))
 
 
-def run_lane(lane: Lane, is_shown: bool) -> list[int]:  # noqa: FBT001 - mapped
-    """Runs a lane; gives the status of each of its runs."""
-    if is_shown:
-        return [run_pytest(folders, settings, None) for folders, settings in lane]
-    with tempfile.TemporaryFile() as kept:
-        statuses = [run_pytest(folders, settings, kept) for folders, settings in lane]
-        kept.seek(0)
-        sys.stdout.buffer.write(kept.read())
-        sys.stdout.flush()
-    return statuses
-
-
-def run_pytest(folders: Sequence[str], settings: dict[str, str], output: BinaryIO | None) -> int:
-    """One run of pytest over folders of tests, with the options of the command line."""
-    command = [sys.executable, "-m", "pytest", *(f"tests/{folder}" for folder in folders), *sys.argv[1:]]
-    environment = {**os.environ, **settings}
-    return subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=output, check=False).returncode
+def run_pytest(*options: str, processes: int = 0, settings: dict[str, str] | None = None) -> int:
+    """One run of pytest with the options of the command line behind its own; `processes` 0 is this one alone."""
+    spread = ["-n", str(processes), "--dist", "loadfile", "--no-loadscope-reorder"] if processes else []
+    command = [sys.executable, "-m", "pytest", *spread, *options, *sys.argv[1:]]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **(settings or {})}, check=False).returncode
 
 
 if __name__ == "__main__":

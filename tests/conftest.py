@@ -1,5 +1,6 @@
 """People and clean state for tests of the web tier: Alice, Bob, and Charlie who is a stranger to them."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +15,18 @@ IN_BROWSERS = frozenset({"contract", "page", "browser", "security", "engines"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Runs what drives a browser last: Playwright keeps an event loop going, which async tests cannot share."""
+    """Runs what drives a browser last: Playwright keeps an event loop going, which async tests cannot share.
+
+    Where several processes share the work, modules with slow tests come first, so that none of them is left at the end.
+    """
     tests = Path(__file__).parent
-    items.sort(key=lambda item: item.path.relative_to(tests).parts[0] in IN_BROWSERS)
+    slow = {item.path for item in items if item.get_closest_marker("slow")} if is_shared() else set()
+    items.sort(key=lambda item: (item.path.relative_to(tests).parts[0] in IN_BROWSERS, item.path not in slow))
+
+
+def is_shared() -> bool:
+    """Whether this process runs a part of the tests."""
+    return "PYTEST_XDIST_WORKER" in os.environ
 
 
 @pytest.fixture(autouse=True)

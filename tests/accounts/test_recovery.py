@@ -165,7 +165,11 @@ def test_recovers_after_changes_of_password_and_login_name(alice: Browser, brows
 
 
 LIES: dict[str, dict[str, Any]] = {
-    **{f"action {action}": {"action": action} for action in set(AuthAction) - {AuthAction.LOGIN, AuthAction.RECOVER}},
+    **{
+        f"action {action}": {"action": action}
+        for action in AuthAction
+        if action not in {AuthAction.LOGIN, AuthAction.RECOVER}
+    },
     "another origin": {"origin": "https://evil.example"},
     "another login": {"login": "bob@example.org"},
     "another user": {"user_id": uuid.UUID(int=5)},

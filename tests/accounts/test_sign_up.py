@@ -90,7 +90,7 @@ def test_refuses_a_challenge_made_for_another_login_name(newcomer: Browser):
     assert (answer.status_code, answer.json()["code"]) == (401, "proof-refused")
 
 
-@pytest.mark.parametrize("header", ["", "x", "a.b.c", "a.b", ".".join([str(uuid.uuid4()), "AA", "AA"]), "é.é.é"])
+@pytest.mark.parametrize("header", ["", "x", "a.b.c", "a.b", f"{uuid.UUID(int=1)}.AA.AA", "é.é.é"])
 def test_refuses_a_malformed_proof(newcomer: Browser, header: str):
     answer = newcomer.post("accounts", newcomer.keys.sign_up_body(), **{"Balon-Proof": header})
     assert (answer.status_code, answer.json()["code"]) == (401, "proof-refused")
