@@ -54,7 +54,7 @@ PRODUCTS = {Source.CHATGPT: ChatGPT, Source.OPEN_WEBUI: OpenWebUI, Source.LIBREC
 # --- Recognising ---
 
 
-@pytest.mark.parametrize("source", Source)
+@pytest.mark.parametrize("source", PRODUCTS)
 def test_each_product_is_recognised(source):
     export = PRODUCTS[source]().build()
     assert recognize(encode(export)) is source
@@ -100,12 +100,6 @@ def test_files_that_are_no_export(raw, error):
     with pytest.raises(error) as raised:
         recognize(raw)
     assert type(raised.value) is error
-
-
-def test_an_unsupported_product_is_named():
-    with pytest.raises(UnsupportedExportError) as raised:
-        recognize(b'[{"uuid": "a", "chat_messages": []}]')
-    assert "Claude" in raised.value.problem["title"]
 
 
 def test_every_error_tells_people_what_happened():
@@ -176,7 +170,7 @@ def test_a_refusal_holds_nothing_of_the_conversation():
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("source", Source)
+@pytest.mark.parametrize("source", PRODUCTS)
 def test_the_order_of_nodes_is_no_matter(source, seed):
     chat = grown(source, seed)
     expected = read_one(chat.build())
@@ -211,7 +205,7 @@ def shuffle(built, source, seed):
         built["messages"] = turn(built["messages"])
 
 
-@given(st.lists(st.integers(0, 1000), min_size=1, max_size=60), st.sampled_from(list(Source)))
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=60), st.sampled_from(list(PRODUCTS)))
 def test_every_message_of_the_branch_comes_over_once(parents, source):
     chat = PRODUCTS[source]()
     names, above = [chat.ask("text 0")], {0: None}
@@ -285,7 +279,7 @@ def rich(source):
 
 
 @settings(max_examples=400)
-@given(st.sampled_from(list(Source)), st.data())
+@given(st.sampled_from(list(PRODUCTS)), st.data())
 def test_wrong_types_everywhere_give_a_conversation_or_an_error(source, data):
     export = json.loads(encode(rich(source)))
     for _ in range(data.draw(st.integers(1, 3))):
@@ -301,7 +295,7 @@ def test_wrong_types_everywhere_give_a_conversation_or_an_error(source, data):
 
 
 @settings(max_examples=300)
-@given(st.sampled_from(list(Source)), st.data())
+@given(st.sampled_from(list(PRODUCTS)), st.data())
 def test_changed_bytes_give_conversations_or_an_error(source, data):
     raw = bytearray(encode([rich(source)]))
     for _ in range(data.draw(st.integers(1, 4))):
@@ -313,7 +307,7 @@ def test_changed_bytes_give_conversations_or_an_error(source, data):
         for result in read_conversations(bytes(raw), source, id_key=KEY, now_ms=NOW_MS):
             check(result)
     with suppress(ExportFileError):
-        assert recognize(bytes(raw)) in Source
+        assert recognize(bytes(raw)) in PRODUCTS
 
 
 # --- Hostile files ---

@@ -210,9 +210,9 @@ def _cited(pieces: Sequence[Piece], message: JsonObject) -> list[Piece]:
 
 
 def _without_marks(text: str, written: dict[str, str]) -> list[Piece]:
-    def write(mark: str) -> str | None:
+    def _write(mark: str) -> str | None:
         entity = _ENTITY.match(mark)
         return written.get(mark) or (entity[1] if entity else None)
 
     clean, dropped = _OLD_MARK.subn("", text)
-    return [*cut_citations(clean, write), *([Omission(LeftOut.CITATION, dropped)] if dropped else [])]
+    return [*cut_citations(clean, _write), *([Omission(LeftOut.CITATION, dropped)] if dropped else [])]

@@ -76,13 +76,13 @@ def cut_citations(text: str, written: Callable[[str], str | None]) -> list[Piece
         return [text]
     dropped = 0
 
-    def replace_span(match: re.Match[str]) -> str:
+    def _replace(match: re.Match[str]) -> str:
         nonlocal dropped
         replacement = written(match[0])
         dropped += replacement is None
         return replacement or ""
 
-    clean = _MARKS.sub("", _MARKED_SPAN.sub(replace_span, text))
+    clean = _MARKS.sub("", _MARKED_SPAN.sub(_replace, text))
     return [clean, Omission(LeftOut.CITATION, dropped)] if dropped else [clean]
 
 

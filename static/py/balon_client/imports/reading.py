@@ -101,7 +101,7 @@ def _split(raw: Raw) -> Iterator[RawValue]:
 
 def _source_of(conversation: JsonObject) -> Source | None:
     if type(conversation.get("chat_messages")) is list:
-        raise UnsupportedExportError("This is an export of Claude, which Balon cannot read yet.")
+        raise UnsupportedExportError
     return next((source for source, looks_right in _SHAPES.items() if looks_right(conversation)), None)
 
 
