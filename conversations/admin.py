@@ -5,7 +5,7 @@ from django.db.models import Model, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, Length
 from django.http import HttpRequest
 
-from conversations.models import Conversation, Message, Meta, Stream
+from conversations.models import Conversation, LegacyConversation, LegacyMessage, Message, Meta, Migration, Stream
 from keystore.admin import MetadataAdmin, SizedAdmin
 
 
@@ -61,3 +61,31 @@ class StreamAdmin(SizedAdmin):
     opaque_columns = ("stream_env",)
     list_display = ("pk", "conversation_id", "sender_id", "epoch", "state", "created_ms", "size")
     fields = ("stream_id", "conversation", "sender", "epoch", "state", "created_ms", "size")
+
+
+@admin.register(LegacyConversation)
+class LegacyConversationAdmin(SizedAdmin):
+    """Conversations in plaintext as sizes of their titles: what they say is nobody's business here either."""
+
+    opaque_columns = ("title",)
+    list_display = ("pk", "holder_id", "created_ms", "updated_ms", "size")
+    fields = ("id", "created_ms", "updated_ms", "size")
+
+
+@admin.register(LegacyMessage)
+class LegacyMessageAdmin(SizedAdmin):
+    """Messages in plaintext as sizes, which the database counts."""
+
+    opaque_columns = ("text",)
+    list_display = ("conversation_id", "number", "role", "created_ms", "size")
+    fields = ("conversation_id", "number", "role", "created_ms", "size")
+    readonly_fields = ("size",)
+    show_full_result_count = False
+
+
+@admin.register(Migration)
+class MigrationAdmin(MetadataAdmin):
+    """How far each account is."""
+
+    list_display = ("pk", "state", "started_ms", "finished_ms", "purged_conversations", "purged_messages")
+    fields = ("user", "state", "started_ms", "finished_ms", "purged_conversations", "purged_messages")

@@ -21,6 +21,9 @@ What is sealed stays sealed here: the keys are made in the person's browser and 
 server can open messages, titles, attachments, contacts or private keys, and nothing in this archive helps with that,
 but guessing the person's password.
 
+What the account wrote before this installation began to encrypt is an exception, until the account's browser has moved
+it: the files whose names hold "legacy" have it in plaintext, as the operator has. For other accounts they are empty.
+
 One more layer can be opened by the operator, and was: login_pub, salt and mek_env of the sign-in record rest encrypted
 under the installation key, which the operator holds. The columns whose names end in _opened show what is inside; there
 mek_env still is sealed under the password.

@@ -15,7 +15,18 @@ from django.db.models import Model, Q
 
 from accounts import models as accounts
 from accounts.decoys import hash_login
-from conversations.models import Conversation, Message, Meta, Stream
+from conversations.models import (
+    Conversation,
+    HeldConversation,
+    LegacyConversation,
+    LegacyHolder,
+    LegacyMessage,
+    Message,
+    Meta,
+    Migration,
+    MigrationRow,
+    Stream,
+)
 from keystore.models import Grant, KeyBundle, Keyring, Membership, PreviousKey, RosterEntry
 from keystore.selectors import conversation_ids_of
 
@@ -175,6 +186,38 @@ TABLES = (
         "Replies on their way, a day at most: who asked when. The secret that opens a reply is sealed under the "
         "conversation's key.",
         _places_or("sender_id"),
+    ),
+    Table(
+        LegacyHolder,
+        "That the account came from before encryption and may have texts that are not encrypted yet.",
+        _own,
+    ),
+    Table(
+        LegacyConversation,
+        "Conversations from before encryption, with their titles, in plaintext: the operator can read them until the "
+        "account's browser has moved them, and they are deleted then.",
+        lambda account: Q(holder_id=account.user_id),
+    ),
+    Table(
+        LegacyMessage,
+        "Messages from before encryption, in plaintext: the operator can read them until the account's browser has "
+        "moved them, and they are deleted then.",
+        lambda account: Q(conversation__holder_id=account.user_id),
+    ),
+    Table(
+        HeldConversation,
+        "Which conversation from before encryption becomes which encrypted one, while they are moved.",
+        _places,
+    ),
+    Table(
+        MigrationRow,
+        "Which message from before encryption has its encrypted one already, and whether the browser checked that.",
+        lambda account: Q(held_id__in=conversation_ids_of(account.user_id)),
+    ),
+    Table(
+        Migration,
+        "How far the encryption of these texts is: begun, being finished or over, when, and how many were deleted.",
+        _own,
     ),
     Table(
         LogEntry,

@@ -1,10 +1,34 @@
-"""Columns of conversations. Envelopes are ciphertext; the rest is what ordering and authorisation need."""
+"""Columns of conversations. Envelopes are ciphertext; the rest is what ordering and authorisation need.
+
+Texts from before encryption rest in tables of their own (conversations/legacy_models.py).
+"""
 
 from django.conf import settings
 from django.db import models
 
+from conversations.legacy_models import (
+    HeldConversation,
+    LegacyConversation,
+    LegacyHolder,
+    LegacyMessage,
+    Migration,
+    MigrationRow,
+)
 from keystore.clock import now_ms
 from keystore.columns import OpaqueField
+
+__all__ = (
+    "Conversation",
+    "HeldConversation",
+    "LegacyConversation",
+    "LegacyHolder",
+    "LegacyMessage",
+    "Message",
+    "Meta",
+    "Migration",
+    "MigrationRow",
+    "Stream",
+)
 
 
 class Conversation(models.Model):

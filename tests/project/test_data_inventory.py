@@ -10,7 +10,7 @@ from django.db import connection
 from keystore.columns import OpaqueField
 
 INVENTORY = Path(__file__).parents[2] / "docs" / "data-inventory.md"
-CLASSES = {"ciphertext", "metadata", "public"}
+CLASSES = {"ciphertext", "metadata", "plaintext", "public"}
 ROW = re.compile(r"^\| `(\w+)\.(\w+)` \| (\w+) \| .+ \|$", re.MULTILINE)
 
 
@@ -43,6 +43,13 @@ def test_every_column_has_one_class():
     assert set(listed().values()) <= CLASSES
 
 
+def test_plaintext_is_what_was_there_before_encryption_and_nothing_else():
+    assert {column for column, kind in listed().items() if kind == "plaintext"} == {
+        ("conversations_legacyconversation", "title"),
+        ("conversations_legacymessage", "text"),
+    }
+
+
 def test_ciphertext_rests_in_opaque_columns_alone():
     kinds = columns()
     assert {
@@ -58,4 +65,5 @@ def test_an_opaque_column_is_never_called_metadata_without_need():
         ("conversations_conversation", "head_hash"),
         ("conversations_message", "prev_hash"),
         ("conversations_message", "envelope_hash"),
+        ("conversations_migration", "lease_hash"),
     }
