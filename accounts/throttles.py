@@ -23,6 +23,7 @@ _QUOTAS = {
     "keyring": "BALON_LIMIT_WRITES",
     "conversation": "BALON_LIMIT_ROSTERS",
     "roster": "BALON_LIMIT_ROSTERS",
+    "migration": "BALON_LIMIT_MIGRATION",
 }
 """What people do again and again, each counted for itself, and the setting that says how often they may."""
 

@@ -65,7 +65,7 @@ def exception_handler(error: Exception, _context: dict[str, Any]) -> Response | 
         return None
     set_rollback()
     return Response(
-        problem(known.status_code, _detail_of(known), _code_of(known)),
+        {**problem(known.status_code, _detail_of(known), _code_of(known)), **getattr(known, "extension", {})},
         status=known.status_code,
         headers=_headers_of(known),
         content_type=CONTENT_TYPE,

@@ -65,6 +65,7 @@ BALON_LIMIT_ROTATION = read_limit(env.str("BALON_LIMIT_ROTATION", default="20/36
 BALON_LIMIT_INFERENCE = read_limit(env.str("BALON_LIMIT_INFERENCE", default="120/60"))
 BALON_LIMIT_LOOKUP = read_limit(env.str("BALON_LIMIT_LOOKUP", default="300/3600"))
 BALON_LIMIT_WRITES = read_limit(env.str("BALON_LIMIT_WRITES", default="1200/60"))
+BALON_LIMIT_MIGRATION = read_limit(env.str("BALON_LIMIT_MIGRATION", default="1200/60"))
 BALON_LIMIT_ROSTERS = read_limit(env.str("BALON_LIMIT_ROSTERS", default="600/3600"))
 BALON_MAX_STREAMS = env.int("BALON_MAX_STREAMS", default=8)
 BALON_DELETION_DAYS = read_days(env.str("BALON_DELETION_DAYS", default="7"))

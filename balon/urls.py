@@ -17,6 +17,7 @@ api: list[URLPattern | URLResolver] = [
     path("keys/", include("keystore.urls")),
     path("keys/lookup", LookupView.as_view(), name="keys-lookup"),
     path("conversations", include("conversations.urls")),
+    path("migration", include("conversations.migration_urls")),
     path("inference/config", InferenceConfigView.as_view(), name="inference-config"),
 ]
 

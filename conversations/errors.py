@@ -1,12 +1,17 @@
 """What can go wrong in conversations. Each is a problem detail with a stable code."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
 
 class ConversationError(APIException):
-    """The root of the package's errors."""
+    """The root of the package's errors; `extension` are further members of the problem detail (RFC 9457, 3.2)."""
 
+    extension: Mapping[str, Any] = MappingProxyType({})
     status_code: int = status.HTTP_409_CONFLICT
     default_detail = "The conversation changed in the meantime."
     default_code = "conflict"
@@ -83,3 +88,60 @@ class RelayRefusedError(ConversationError):
 
     status_code = status.HTTP_409_CONFLICT
     default_code = "invalid"
+
+
+class MigrationOpenError(ConversationError):
+    """A conversation of a migration that is not over."""
+
+    default_detail = "Texts from before encryption are still being moved into this conversation. Finish that first."
+    default_code = "migration-open"
+
+
+class _MigrationError(ConversationError):
+    """With what there is instead."""
+
+    def __init__(self, **extension: Any) -> None:
+        super().__init__()
+        self.extension = extension
+
+
+class LeaseHeldError(_MigrationError):
+    """Another tab works; `expires_ms` says until when, if nothing more is heard of it."""
+
+    default_detail = "Another tab or device is moving your texts at this moment."
+    default_code = "lease-held"
+
+
+class LeaseLostError(_MigrationError):
+    """The lease is another tab's, or nobody's."""
+
+    default_detail = "Another tab or device took over moving your texts."
+    default_code = "lease-lost"
+
+
+class MigrationConflictError(_MigrationError):
+    """Something else was stored for the same texts, and is named."""
+
+    default_detail = "Something else was stored for these texts."
+    default_code = "migration-conflict"
+
+
+class MigrationIncompleteError(_MigrationError):
+    """A text has no verified message; how many are in which state is named."""
+
+    default_detail = "Not every text is encrypted and verified yet, so none is deleted."
+    default_code = "migration-incomplete"
+
+
+class MigrationFinishingError(_MigrationError):
+    """There is no way back."""
+
+    default_detail = "The texts are being deleted already: there is no way back."
+    default_code = "migration-finishing"
+
+
+class MigrationFinishedError(_MigrationError):
+    """Nothing is left to move."""
+
+    default_detail = "All texts are moved already."
+    default_code = "migration-finished"

@@ -61,6 +61,7 @@ def change_roster(*, requester_id: UUID, conversation_id: UUID, draft: RosterDra
         if known is not None and known.actor_id == requester_id:
             return False
         selectors.require_standing(requester_id=requester_id, conversation_id=conversation_id)
+        selectors.require_released(conversation_id)
         step = append_entry(conversation_id=conversation_id, actor_id=requester_id, signed=draft.entry)
         if step.entry.op == RosterOp.REKEY:
             raise InvalidRequestError("Keys are replaced in all conversations at once, with the account's.")

@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from balon.protocol.roster import Role
-from conversations.errors import EpochConflictError, ForbiddenError, NotFoundError
-from conversations.models import Conversation, Message, Meta, Stream
+from conversations.errors import EpochConflictError, ForbiddenError, MigrationOpenError, NotFoundError
+from conversations.models import Conversation, HeldConversation, Message, Meta, Stream
 from keystore import selectors as keys
 from keystore.clock import now_ms
 from keystore.models import Grant, KeyBundle, PreviousKey, RosterEntry
@@ -119,13 +119,25 @@ def require_usable_epoch(conversation: Conversation, epoch: int) -> None:
 
     Raises:
         EpochConflictError: A new epoch began, or has to begin first.
+        MigrationOpenError: A migration made the conversation and is not over: it alone writes.
     """
+    require_released(conversation.pk)
     if epoch != conversation.epoch:
         raise EpochConflictError
     if keys.is_exposed(conversation.pk, epoch):
         raise EpochConflictError(
             "Somebody left, or replaced their keys: this key is used no more, a new one comes first."
         )
+
+
+def require_released(conversation_id: UUID) -> None:
+    """Refuses what is not for a conversation that a migration made and still holds.
+
+    Raises:
+        MigrationOpenError: It is one.
+    """
+    if HeldConversation.objects.filter(pk=conversation_id).exists():
+        raise MigrationOpenError
 
 
 def get_conversation(*, requester_id: UUID, conversation_id: UUID) -> ConversationView:
@@ -151,9 +163,9 @@ def find_conversation(*, requester_id: UUID, conversation_id: UUID) -> Conversat
 def list_conversations(*, requester_id: UUID, after: Activity | None, limit: int) -> ListPage:
     """A page of the requester's conversations, newest activity first; eight queries whatever its length.
 
-    Long rosters make it shorter than `limit`, never empty.
+    Those that a migration holds are left out. Long rosters make it shorter than `limit`, never empty.
     """
-    rows = Conversation.objects.filter(pk__in=keys.conversation_ids_of(requester_id))
+    rows = Conversation.objects.filter(pk__in=keys.conversation_ids_of(requester_id), held__isnull=True)
     if after is not None:
         earlier = Q(updated_ms__lt=after.updated_ms)
         rows = rows.filter(earlier | Q(updated_ms=after.updated_ms, pk__lt=after.conversation_id))

@@ -211,7 +211,7 @@ class GatewayConfigSerializer(SignedSerializer):
     models = BytesField(min_size=2, max_size=1 << 16)
 
 
-class _QueryNumberField(serializers.IntegerField):
+class QueryNumberField(serializers.IntegerField):
     """A whole number in a query string."""
 
     def __init__(self, *, least: int, most: int = MAX_SAFE_INTEGER, **kwargs: Any) -> None:
@@ -222,7 +222,7 @@ class ListQuerySerializer(StrictSerializer):
     """Which page of conversations."""
 
     cursor = serializers.CharField(required=False, max_length=64)
-    limit = _QueryNumberField(least=1, most=MAX_PAGE_SIZE, default=PAGE_SIZE)
+    limit = QueryNumberField(least=1, most=MAX_PAGE_SIZE, default=PAGE_SIZE)
 
     def validate_cursor(self, cursor: str) -> Activity:
         """Reads what `serialize_cursor` wrote."""
@@ -236,9 +236,9 @@ class ListQuerySerializer(StrictSerializer):
 class MessagesQuerySerializer(StrictSerializer):
     """Which page of messages."""
 
-    before = _QueryNumberField(least=1)
-    after = _QueryNumberField(least=0)
-    limit = _QueryNumberField(least=1, most=MAX_PAGE_SIZE, default=PAGE_SIZE)
+    before = QueryNumberField(least=1)
+    after = QueryNumberField(least=0)
+    limit = QueryNumberField(least=1, most=MAX_PAGE_SIZE, default=PAGE_SIZE)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """One direction at a time."""

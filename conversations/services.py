@@ -16,7 +16,7 @@ from conversations.errors import (
     SeqConflictError,
     VersionConflictError,
 )
-from conversations.models import Conversation, Message, Meta, Stream
+from conversations.models import Conversation, HeldConversation, Message, Meta, MigrationRow, Stream
 from conversations.streams import drop_streams_on_commit
 from keystore import selectors as keys
 from keystore.clock import now_ms
@@ -69,18 +69,29 @@ def create_conversation(*, requester_id: UUID, conversation_id: UUID, roster: Si
     """
     try:
         with transaction.atomic():
-            Conversation.objects.create(pk=conversation_id)
-            step = create_roster(requester_id=requester_id, conversation_id=conversation_id, signed=roster)
-            store_grants([grant], step=step)
+            store_conversation(requester_id=requester_id, conversation_id=conversation_id, roster=roster, grant=grant)
             notify_members(conversation_id, "created")
     except IntegrityError as error:
-        if not _is_same_roster(requester_id, conversation_id, roster):
+        if not is_same_roster(requester_id, conversation_id, roster):
             raise ConversationConflictError from error
         return False
     return True
 
 
-def _is_same_roster(requester_id: UUID, conversation_id: UUID, roster: Signed) -> bool:
+def store_conversation(*, requester_id: UUID, conversation_id: UUID, roster: Signed, grant: GrantDraft) -> None:
+    """Stores a conversation with its first roster entry and grant, in the caller's transaction, and tells nobody.
+
+    Raises:
+        InvalidStatementError: A statement does not say what it must, or is not signed by the requester.
+        IntegrityError: The id is taken.
+    """
+    Conversation.objects.create(pk=conversation_id)
+    step = create_roster(requester_id=requester_id, conversation_id=conversation_id, signed=roster)
+    store_grants([grant], step=step)
+
+
+def is_same_roster(requester_id: UUID, conversation_id: UUID, roster: Signed) -> bool:
+    """Whether a conversation of the requester's begins with this very entry."""
     if keys.find_standing(user_id=requester_id, conversation_id=conversation_id) is None:
         return False
     entries = keys.list_rosters([conversation_id])[conversation_id]
@@ -137,8 +148,18 @@ def _check_next(conversation: Conversation, sender_id: UUID, draft: MessageDraft
 
 def _store_message(conversation: Conversation, sender_id: UUID, draft: MessageDraft) -> int:
     position = conversation.head_position + 1
-    Message.objects.create(
-        conversation=conversation,
+    to_message(draft, conversation_id=conversation.pk, position=position, sender_id=sender_id).save(force_insert=True)
+    conversation.head_position = position
+    conversation.head_hash = draft.envelope_hash
+    conversation.updated_ms = now_ms()
+    conversation.save(update_fields=("head_position", "head_hash", "updated_ms"))
+    return position
+
+
+def to_message(draft: MessageDraft, *, conversation_id: UUID, position: int, sender_id: UUID) -> Message:
+    """The row of a message at its position, not stored yet."""
+    return Message(
+        conversation_id=conversation_id,
         position=position,
         message_id=draft.message_id,
         sender_id=sender_id,
@@ -150,11 +171,6 @@ def _store_message(conversation: Conversation, sender_id: UUID, draft: MessageDr
         envelope_hash=draft.envelope_hash,
         signature=draft.signature,
     )
-    conversation.head_position = position
-    conversation.head_hash = draft.envelope_hash
-    conversation.updated_ms = now_ms()
-    conversation.save(update_fields=("head_position", "head_hash", "updated_ms"))
-    return position
 
 
 def replace_meta(*, requester_id: UUID, conversation_id: UUID, draft: MetaDraft) -> Meta:
@@ -216,16 +232,25 @@ def delete_conversation(*, requester_id: UUID, conversation_id: UUID) -> None:
     Raises:
         NotFoundError: The requester is a stranger to it, or it does not exist.
         ForbiddenError: The requester is no owner.
+        MigrationOpenError: A migration made it and is not over.
     """
     with transaction.atomic():
         conversation = selectors.lock_conversation(conversation_id)
         selectors.require_role(requester_id=requester_id, conversation_id=conversation_id, roles=OWNERS)
+        selectors.require_released(conversation_id)
         erase_conversation(conversation)
 
 
 def erase_conversation(conversation: Conversation) -> None:
     """Deletes a locked conversation and all in it, within the caller's transaction. Members get a notice on commit."""
     notify_members(conversation.pk, "deleted")
+    remove_conversation(conversation)
+
+
+def remove_conversation(conversation: Conversation) -> None:
+    """Deletes a locked conversation and all in it, within the caller's transaction, and tells nobody."""
+    MigrationRow.objects.filter(held_id=conversation.pk).delete()
+    HeldConversation.objects.filter(pk=conversation.pk).delete()
     drop_streams_on_commit(Stream.objects.filter(conversation=conversation))
     Message.objects.filter(conversation=conversation).delete()
     delete_roster(conversation.pk)

@@ -39,11 +39,12 @@ def marks_of(login: str, user_id: UUID) -> set[str]:
     """What names an account: its login name and id, and the ids of all that it owns."""
     from accounts.decoys import hash_login
     from accounts.models import RecoveryRecord, SignInSession, SpentRecoveryKit
-    from conversations.models import Conversation, Message, Stream
+    from conversations.models import Conversation, LegacyConversation, Message, Stream
     from keystore.models import KeyBundle, Membership
 
     mine = Membership.objects.filter(user_id=user_id).values_list("conversation_id", flat=True)
     values: list[Any] = [login, user_id, hash_login(login)]
+    values += LegacyConversation.objects.filter(holder_id=user_id).values_list("pk", flat=True)
     values += Conversation.objects.filter(pk__in=mine).values_list("pk", flat=True)
     values += Message.objects.filter(sender_id=user_id).values_list("message_id", flat=True)
     values += Stream.objects.filter(sender_id=user_id).values_list("pk", flat=True)

@@ -25,6 +25,7 @@ from tests.accounts import changing
 from tests.accounts.changing import CHANGES, open_recovery, recover
 from tests.browsers import Browser
 from tests.keys import envelope, uuid7
+from tests.moving import Mover, give_texts
 from tests.people import admit
 from tests.traces import marks_of, rows_that_name
 
@@ -37,7 +38,8 @@ OWNED = {
     "accounts_deletionrequest", "keystore_keybundle", "keystore_keyring", "keystore_rosterentry", "keystore_membership",
     "keystore_grant", "keystore_previouskey", "conversations_conversation", "conversations_message", "conversations_meta",
     "conversations_stream", "accounts_spentrecoverykit", "accounts_legacysigninrecord", "django_session",
-    "django_admin_log",
+    "django_admin_log", "conversations_legacyholder", "conversations_legacyconversation", "conversations_legacymessage",
+    "conversations_heldconversation", "conversations_migrationrow", "conversations_migration",
 }  # fmt: skip
 
 
@@ -107,6 +109,9 @@ def fill(browser: Browser) -> str:
         recovery_id=uuid7(), user_id=browser.keys.user_id, rec_pub=bytes(32), spent_ms=now_ms()
     )
     add_old_hash(browser.keys.user_id)
+    give_texts(browser, 1)
+    mover = Mover(browser).take()
+    assert (mover.begin(mover.ids[0]).status_code, mover.stage(mover.ids[0]).status_code) == (201, 200)
     PreviousKey.objects.create(conversation_id=room, epoch=1, envelope=envelope(Kind.PREV, 32))
     operator = User.objects.create_superuser(login="operator", password="a long operator's password")
     LogEntry.objects.create(

@@ -17,6 +17,7 @@ from accounts.models import SignInSession, User
 from balon.protocol.encoding import encode_b64u
 from conversations.disclosure import WITHHELD, take_rows
 from conversations.disclosure_tables import NOT_ABOUT_PEOPLE, TABLES, UnexplainedTableError, verify_explained
+from conversations.models import LegacyMessage
 from tests.accounts.legacy import Newcomer
 from tests.accounts.test_deletion import OWNED, add_stream, ask, fill
 from tests.browsers import Browser
@@ -84,7 +85,7 @@ def test_explains_each_table_in_plain_words():
 
 def test_tells_the_numbers_as_they_are(full: Browser):
     tables = tables_of(full)
-    assert tables["conversations_message"]["total"] == len(tables["conversations_message"]["rows"]) == 2
+    assert tables["conversations_message"]["total"] == len(tables["conversations_message"]["rows"]) == 3
     assert tables["accounts_signinsession"]["total"] == 2
     assert tables["accounts_user"]["rows"][0]["login"] == "alice@example.org"
     assert tables["sealed_frames"]["rows"] == [
@@ -103,6 +104,12 @@ def test_opens_what_the_installation_key_opens(full: Browser):
     assert row["salt_opened"] == encode_b64u(full.keys.salt)
     assert row["mek_env_opened"] == records["mek_env"]
     assert row["mek_env_sealed"] != row["mek_env_opened"]
+
+
+def test_tells_what_was_written_before_encryption_as_the_operator_has_it(full: Browser):
+    tables = tables_of(full)
+    assert [row["text"] for row in tables["conversations_legacymessage"]["rows"]] == [LegacyMessage.objects.get().text]
+    assert "plaintext" in tables["conversations_legacymessage"]["explanation"]
 
 
 def test_withholds_the_values_of_cookies(full: Browser, tmp_path: Path):

@@ -26,6 +26,7 @@ from tests.accounts.rotating import rotation_body, with_new_keys
 from tests.browsers import Browser, signed_up
 from tests.gateways import NONCE, run_fake_gateway
 from tests.keys import uuid7
+from tests.moving import Mover, give_texts
 from tests.rosters import Room
 from tests.sockets import calling, knock, open_socket
 
@@ -44,6 +45,12 @@ class World:
     people: dict[str, Browser]
     shared: Room
     session: str
+    mover: Mover
+
+    @property
+    def texts(self) -> str:
+        """The id of the conversation in plaintext, of which one row is staged."""
+        return self.mover.ids[0]
 
     @property
     def room(self) -> str:
@@ -57,6 +64,7 @@ class World:
             "<uuid:conversation_id>": self.room,
             "<uuid:user_id>": str(self.people["owner"].keys.user_id),
             "<uuid:session_id>": self.session,
+            "<uuid:legacy_conversation_id>": self.texts,
         }
 
 
@@ -98,6 +106,27 @@ def writers(status: Status) -> tuple[Status, ...]:
     return only(member=status, owner=status)
 
 
+def holder(status: Status) -> tuple[Status, ...]:
+    """Only Alice has texts from before encryption."""
+    return (UNSIGNED, *(NOTHING,) * 4, status, UNSIGNED)
+
+
+def held_body(world: World) -> dict[str, Any]:
+    return {"lease": world.mover.lease, **world.mover.beginning(world.texts)}
+
+
+def batch_of(world: World) -> dict[str, Any]:
+    message = world.mover.message(world.texts, 1)
+    rows = [{"legacy_id": "m0", "message": message}]
+    return {"lease": world.mover.lease, "legacy_conversation_id": world.texts, "rows": rows}
+
+
+def verified_of(world: World) -> dict[str, Any]:
+    ids = [world.mover.message(world.texts, 1)["message_id"]]
+    return {"lease": world.mover.lease, "legacy_conversation_id": world.texts, "message_ids": ids}
+
+
+TEXTS = "api/v1/migration/conversations/<uuid:legacy_conversation_id>"
 ROOM = "api/v1/conversations/<uuid:conversation_id>"
 API: dict[tuple[str, str], Rule] = {
     ("GET", ""): Rule(everyone(200)),
@@ -156,13 +185,26 @@ API: dict[tuple[str, str], Rule] = {
     ("GET", f"{ROOM}/people"): Rule(roster(200)),
     ("POST", f"{ROOM}/roster"): Rule(writers(201), lambda one, world: world.shared.force("rotate", one)),
     ("GET", f"{ROOM}/streams"): Rule(readers(200)),
+    ("GET", "api/v1/migration"): Rule(people(200)),
+    ("GET", "api/v1/migration/conversations"): Rule(people(200)),
+    ("GET", f"{TEXTS}/messages"): Rule(holder(200)),
+    ("POST", "api/v1/migration/lease"): Rule(holder(200), lambda _, world: {"tab": world.mover.tab}),
+    ("POST", "api/v1/migration/lease/release"): Rule(people(204), lambda _, world: {"lease": world.mover.lease}),
+    ("POST", f"{TEXTS}/begin"): Rule(holder(200), lambda _, world: held_body(world)),
+    ("POST", "api/v1/migration/batches"): Rule(holder(200), lambda _, world: batch_of(world)),
+    ("POST", "api/v1/migration/verified"): Rule(holder(200), lambda _, world: verified_of(world)),
+    ("POST", "api/v1/migration/rollback"): Rule(holder(200), lambda _, world: {"lease": world.mover.lease}),
+    ("POST", "api/v1/migration/finish"): Rule(
+        holder((409, "migration-incomplete")), lambda _, world: {"lease": world.mover.lease}
+    ),
     ("GET", "api/v1/inference/config"): Rule(people((503, "gateway-unavailable"))),
 }
 """Every address but the admin's, with each of its methods."""
 
 ADMIN_MODELS = {
     "accounts_deletionrequest", "accounts_recoveryrecord", "accounts_signinrecord", "accounts_signinsession",
-    "accounts_user", "auth_group", "conversations_conversation", "conversations_message", "conversations_meta",
+    "accounts_user", "auth_group", "conversations_conversation", "conversations_legacyconversation", "conversations_legacymessage",
+    "conversations_message", "conversations_meta", "conversations_migration",
     "conversations_stream", "keystore_grant", "keystore_keybundle", "keystore_keyring", "keystore_membership",
     "keystore_previouskey", "keystore_rosterentry",
 }  # fmt: skip
@@ -201,11 +243,15 @@ def make_world(settings: Any) -> World:
     shared.admit(alice, bob)
     shared.admit(alice, erin, role="reader")
     shared.act("invite", alice, dave, role="member")
+    give_texts(alice, 2)
+    mover = Mover(alice).take()
+    assert (mover.begin(mover.ids[0]).status_code, mover.stage(mover.ids[0], 1, 1).status_code) == (201, 200)
     for browser in (alice, bob, charlie, dave, erin, operator):
         browser.fetch_session()
     return World(
         people=dict(zip(WHO, (Browser(), charlie, dave, erin, bob, alice, operator), strict=True)),
         shared=shared,
+        mover=mover,
         session=str(SignInSession.objects.get(user_id=alice.keys.user_id).pk),
     )
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from balon.protocol.encoding import encode_b64u
 from tests.browsers import Browser
+from tests.moving import Mover, give_texts
 from tests.rosters import Room
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +59,16 @@ def test_names_every_address_of_the_api(document: dict[str, Any]):
         "GET /api/v1/conversations/{conversation_id}/people",
         "POST /api/v1/conversations/{conversation_id}/roster",
         "GET /api/v1/conversations/{conversation_id}/streams",
+        "GET /api/v1/migration",
+        "GET /api/v1/migration/conversations",
+        "GET /api/v1/migration/conversations/{legacy_conversation_id}/messages",
+        "POST /api/v1/migration/conversations/{legacy_conversation_id}/begin",
+        "POST /api/v1/migration/lease",
+        "POST /api/v1/migration/lease/release",
+        "POST /api/v1/migration/batches",
+        "POST /api/v1/migration/verified",
+        "POST /api/v1/migration/rollback",
+        "POST /api/v1/migration/finish",
         "GET /api/v1/inference/config",
     }
 
@@ -94,7 +106,21 @@ def test_no_body_breaks_anything(alice: Browser, settings: Any):
     settings.BALON_LIMIT_ADDRESS = settings.BALON_LIMIT_LOGIN = (100_000, 300)
     shared = Room(alice)
     room = shared.id
+    give_texts(alice, 2)
+    mover = Mover(alice).take()
+    texts = mover.ids[0]
+    assert mover.begin(texts).status_code == 201
+    lease = {"lease": mover.lease}
+    row = {"legacy_id": "m0", "message": mover.message(texts, 1)}
+    message_ids = [row["message"]["message_id"]]
     bodies = {
+        ("POST", "migration/lease"): {"tab": mover.tab},
+        ("POST", "migration/lease/release"): {"lease": encode_b64u(bytes(32))},
+        ("POST", f"migration/conversations/{texts}/begin"): lease | mover.beginning(texts),
+        ("POST", "migration/batches"): {**lease, "legacy_conversation_id": texts, "rows": [row]},
+        ("POST", "migration/verified"): {**lease, "legacy_conversation_id": texts, "message_ids": message_ids},
+        ("POST", "migration/finish"): lease,
+        ("POST", "migration/rollback"): {"lease": encode_b64u(bytes(32))},
         ("POST", "accounts"): alice.keys.sign_up_body(),
         ("POST", "accounts/prelogin"): {"login": "alice@example.org"},
         ("POST", "accounts/login"): alice.keys.prove(alice.prelogin()),
@@ -115,12 +141,21 @@ def test_no_body_breaks_anything(alice: Browser, settings: Any):
         for junk in spoiled(body):
             answer = alice.send(method, path, junk)
             # Some junk is as good as any other value: a hash, a time, a login name.
-            assert answer.status_code in {200, 201, 400, 401, 404, 409}, (method, path, junk, answer.content)
+            assert answer.status_code in {200, 201, 204, 400, 401, 404, 409}, (method, path, junk, answer.content)
+    for junk in spoiled(row):
+        batch = {**lease, "legacy_conversation_id": texts, "rows": [junk]}
+        assert alice.post("migration/batches", batch).status_code in {200, 400, 404, 409}, junk
 
 
 def test_no_address_or_query_breaks_anything(alice: Browser, document: dict[str, Any]):
     for path, methods in document["paths"].items():
         for junk in ("nonsense", "018f0000-0000-7000-8000-00000000000A", "%00", "..%2f..", "é", "x" * 3000, "%ff"):
-            place = path.replace("{conversation_id}", junk).replace("{user_id}", junk).removeprefix("/api/v1/")
+            place = (
+                path.replace("conversation_id}", "}")
+                .replace("{legacy_}", junk)
+                .replace("{}", junk)
+                .replace("{user_id}", junk)
+                .removeprefix("/api/v1/")
+            )
             if "get" in methods and not path.endswith("/config"):
-                assert alice.get(place, limit=junk, before=junk, cursor=junk).status_code in {200, 400, 404}
+                assert alice.get(place, limit=junk, before=junk, after=junk, cursor=junk).status_code in {200, 400, 404}
