@@ -143,7 +143,7 @@ BALON_HSTS = _secure and not _loopback
 
 # Static files --------------------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-BALON_ASSETS = ROOT / "static" / "dist"
+BALON_ASSETS = Path(env.str("BALON_ASSETS", default=str(ROOT / "static" / "dist")))
 STATICFILES_DIRS = [BALON_ASSETS]
 SERVESTATIC_AUTOREFRESH = False
 SERVESTATIC_USE_FINDERS = True

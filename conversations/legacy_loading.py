@@ -22,7 +22,8 @@ from conversations.legacy_lines import (
     parse_line,
     split_message,
 )
-from conversations.models import LegacyConversation, LegacyHolder, LegacyMessage, Migration
+from conversations.migration_lease import is_touched
+from conversations.models import LegacyConversation, LegacyHolder, LegacyMessage
 
 BATCH: Final = 500
 BATCH_SIZE: Final = 1 << 23
@@ -146,7 +147,7 @@ def _admit(line: UserLine) -> tuple[UUID, bool]:
             if line.created_ms is not None:
                 user.created_ms = line.created_ms
             user.save(force_insert=True)
-        elif Migration.objects.filter(pk=user.pk).exists():
+        elif is_touched(user.pk):
             raise _LeftOutError("texts of this account are moved now, or were")
         elif holder is not None:
             return user.pk, True
@@ -166,7 +167,7 @@ def _store(user_id: UUID, conversation: ConversationLine, lines: list[MessageLin
     """Stores the messages that are not there, behind those that are."""
     with transaction.atomic():
         holder = LegacyHolder.objects.select_for_update().filter(pk=user_id).first()
-        if holder is None or Migration.objects.filter(pk=user_id).exists():
+        if holder is None or is_touched(user_id):
             return Counter({"messages left out": len(lines)})
         row, created = LegacyConversation.objects.get_or_create(
             holder=holder,

@@ -22,7 +22,7 @@ from conversations.errors import (
     MigrationFinishingError,
     NotFoundError,
 )
-from conversations.models import LegacyHolder, Migration
+from conversations.models import HeldConversation, LegacyHolder, Migration
 from keystore.clock import now_ms
 
 LEASE_MS: Final = 30_000
@@ -120,6 +120,18 @@ def lock_migration(user_id: UUID) -> Migration:
         raise NotFoundError
     Migration.objects.get_or_create(pk=user_id)
     return Migration.objects.select_for_update().get(pk=user_id)
+
+
+def is_touched(user_id: UUID) -> bool:
+    """Whether a browser works on an account's texts, or made something of them that stands, or deleted them.
+
+    For whoever holds the lock of the holder's row, so that no lease is taken meanwhile.
+    """
+    migration = Migration.objects.filter(pk=user_id).first()
+    if migration is None:
+        return False
+    begun = HeldConversation.objects.filter(legacy_conversation__holder_id=user_id).exists()
+    return begun or is_leased(migration) or migration.state != Migration.State.RUNNING
 
 
 def is_leased(migration: Migration) -> bool:

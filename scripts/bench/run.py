@@ -1,6 +1,6 @@
 """`make bench`: runs the measurements and prints them as one table, each against its baseline and its target.
 
-Run: ``python -m scripts.bench.run [crypto relay startup conversation rooms logins]``; without names, all of them.
+Run: ``python -m scripts.bench.run [crypto relay startup conversation rooms logins migration]``; without names, all.
 """
 
 import argparse
@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from scripts.bench.rows import Row, format_table
 
-PARTS = ("crypto", "logins", "relay", "startup", "conversation", "rooms")
+PARTS = ("crypto", "logins", "relay", "startup", "conversation", "rooms", "migration")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

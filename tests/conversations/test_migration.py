@@ -1,6 +1,7 @@
 """From plaintext to ciphertext, row by row: what each call does, that it may be repeated, and what it refuses (A40)."""
 
 import hashlib
+import random
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from balon.protocol.encoding import decode_b64u, encode_b64u
 from balon.protocol.envelope import Kind
 from conversations import migration, migration_selectors
 from conversations.errors import MigrationOpenError
+from conversations.legacy_loading import load_legacy
 from conversations.models import (
     Conversation,
     HeldConversation,
@@ -27,6 +29,7 @@ from conversations.streams import StreamDraft, begin_stream
 from tests.accounts.rotating import rotation_body, send_rotation, with_new_keys
 from tests.browsers import Browser, signed_up
 from tests.keys import envelope, uuid7
+from tests.legacy_texts import make_conversation, to_file
 from tests.moving import Mover, give_texts
 from tests.rosters import Room
 
@@ -336,6 +339,23 @@ def test_a_rollback_goes_in_pieces(mover: Mover, monkeypatch: pytest.MonkeyPatch
     states = mover.repeat("rollback", "ready")
     assert len(states) == 3
     assert [state["verified"] for state in states] == sorted((state["verified"] for state in states), reverse=True)
+
+
+def test_after_a_rollback_texts_may_be_added_again_and_before_it_none(mover: Mover, alice: Browser):
+    lines: list[Any] = [{"type": "user", "legacy_id": alice.keys.login, "login": alice.keys.login, "password": ""}]
+    lines += make_conversation(random.Random(2), "new", 2)
+
+    def load() -> int:
+        return load_legacy(to_file(lines), lambda *_: None)["messages loaded"]
+
+    assert load() == 0  # A tab has the lease.
+    mover.begin(mover.ids[0])
+    mover.post("lease/release")
+    assert load() == 0
+    mover.take().repeat("rollback", "ready")
+    mover.post("lease/release")
+    assert load() == 2
+    assert totals(mover.get()) == ("ready", 4, 11, 0, 0, 0)
 
 
 # --- Finish ---
