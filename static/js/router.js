@@ -8,9 +8,17 @@ const FRAGMENTS = {
   "#server": "disclosure",
 };
 
+const OLDER = /^#older-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+
 export function parseLocation({ pathname, hash }) {
-  const match = CONVERSATION.exec(pathname);
-  return { id: match ? match[1] : null, view: FRAGMENTS[hash] ?? null };
+  const older = OLDER.exec(hash)?.[1] ?? null;
+  const view = older ? "older" : (FRAGMENTS[hash] ?? null);
+  return { id: CONVERSATION.exec(pathname)?.[1] ?? null, view, older };
+}
+
+/** Of a conversation that is still in plaintext. */
+export function olderPath(id) {
+  return `#older-${id}`;
 }
 
 export function conversationPath(id) {
@@ -34,7 +42,7 @@ export class Router extends EventTarget {
 
   #update() {
     const next = parseLocation(location);
-    const same = next.id === this.route.id && next.view === this.route.view;
+    const same = Object.keys(next).every((name) => next[name] === this.route[name]);
     this.route = next;
     if (!same) this.dispatchEvent(new Event("change"));
   }

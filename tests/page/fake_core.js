@@ -3,6 +3,7 @@
 import { accountCalls } from "./fake_account.js";
 import { conversationItems, longHistory, sampleMessages, uuid } from "./fake_data.js";
 import { importCalls } from "./fake_imports.js";
+import { migrationCalls } from "./fake_migration.js";
 import { groupMessages, makeDirectory, peopleCalls, personId } from "./fake_people.js";
 
 const DEFAULTS = {
@@ -33,6 +34,9 @@ const DEFAULTS = {
   importStepMs: 20,
   importWaitS: 0,
   importFails: false, // the last one
+  migration: "none", // where it is
+  older: 3, // conversations in plaintext
+  migrationFails: false, // of one of them
   rotationSteps: 4,
   rotationStepMs: 20,
 };
@@ -350,7 +354,7 @@ class FakeCore extends EventTarget {
   }
 }
 
-Object.assign(FakeCore.prototype, accountCalls, peopleCalls, importCalls);
+Object.assign(FakeCore.prototype, accountCalls, peopleCalls, importCalls, migrationCalls);
 
 function message(author, text, rest) {
   return {

@@ -32,6 +32,7 @@ WRONG_PASSWORD = {
     "detail": "Nothing was changed. Try again.",
     "action": None,
 }
+OLDER = "/#older-01890000-0000-7000-8000-000000001388"
 LEAVING = {**SIGNED_IN, "deleteAfter": 1_790_000_000_000}
 FAILING = dict.fromkeys(("list_sessions", "deletion", "disclosure"), PROBLEM)
 LONG_WORD = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen" * 3
@@ -106,6 +107,12 @@ def choose_export(page: Page) -> None:
         {"name": "export.zip", "mimeType": "application/zip", "buffer": b"PK"}
     )
     expect(page.get_by_role("list", name="Conversations in the file")).to_be_visible()
+
+
+def read_older(page: Page) -> None:
+    """Reads a conversation that is still in plaintext to its end."""
+    page.get_by_role("button", name="Show more").click()
+    expect(page.get_by_text("A small rock in the sea.")).to_be_visible()
 
 
 def refuse_to_delete(page: Page) -> None:
@@ -217,6 +224,20 @@ VIEWS = {
         f"{OPEN}#settings",
         steps(choose_export, button("Import 3 conversations"), see("The server takes no more right now")),
     ),
+    "migration": View({**SIGNED_IN, "migration": "ready"}, OPEN, steps(settled, see("were written before Balon"))),
+    "migrating": View(
+        {**SIGNED_IN, "migration": "paused", "held": ["migration"]},
+        f"{OPEN}#settings",
+        steps(button("Resume"), see("4.2 a second")),
+    ),
+    "migration-failed": View(
+        {**SIGNED_IN, "migration": "paused", "migrationFails": True},
+        OPEN,
+        steps(settled, button("Resume"), see("could not be encrypted")),
+    ),
+    "migrated": View({**SIGNED_IN, "migration": "verified"}, f"{OPEN}#settings", see("was read back and opened")),
+    "finishing": View({**SIGNED_IN, "migration": "verified"}, OPEN, steps(settled, button("Finish"))),
+    "older": View({**SIGNED_IN, "migration": "ready"}, OLDER, read_older),
     "imported": View(
         {**SIGNED_IN, "importFails": True},
         f"{OPEN}#settings",

@@ -4,7 +4,7 @@ import { copyText } from "../ui/clipboard.js";
 import { Element, define } from "../ui/element.js";
 import { clockTime, fullTime, isoTime, mediumDate } from "../ui/format.js";
 import { check, copy, retry, warning } from "../ui/icons.js";
-import { productName } from "../views/imported.js";
+import { isOrigin, originOf } from "../views/imported.js";
 import { whenNear } from "./near.js";
 
 const FINISHES = {
@@ -105,6 +105,7 @@ class Message extends Element {
     const { author, state, text, imported } = this.message;
     const created = imported?.created_ms ?? this.message.created_ms;
     const name = authorName(author);
+    const origin = originOf(this.message);
     return html`
       <article
         class="message ${author.kind} ${state}"
@@ -114,9 +115,9 @@ class Message extends Element {
         <header class="message-head">
           <span class="author">${name}</span>
           ${this.#isForModel ? html`<span class="for-model">Sent to the assistant</span>` : nothing}
-          ${imported ? html`<span class="imported">Imported from ${productName(imported.source)}</span>` : nothing}
+          ${origin ? html`<span class="imported">${origin}</span>` : nothing}
           <time datetime=${isoTime(created)} title=${fullTime(created)}
-            >${imported ? mediumDate(created) : clockTime(created)}</time
+            >${origin ? mediumDate(created) : clockTime(created)}</time
           >
         </header>
         <div class="body plain" ?hidden=${text === null}></div>
@@ -144,7 +145,7 @@ class Message extends Element {
     return html`
       ${note ? html`<p class="finish">${note}</p>` : nothing}
       ${
-        mark
+        mark && !isOrigin(mark)
           ? html`<div class="message-mark" role=${this.#isDoubtful ? "alert" : "note"}>
               ${warning}
               <p><strong>${mark.title}</strong> ${mark.detail}</p>

@@ -6,6 +6,7 @@ import { Element, define } from "../ui/element.js";
 import { period } from "../ui/format.js";
 import { chevron, close, mark, people, person, plus, warning } from "../ui/icons.js";
 import "../ui/menu.js";
+import "./older_list.js";
 
 const UNREAD_SHOWN_MAX = 99;
 
@@ -50,7 +51,13 @@ class Sidebar extends Element {
         </button>
       </div>
       <button type="button" class="button new-conversation" @click=${this.#new}>${plus}New conversation</button>
-      <nav class="conversations" aria-label="Conversations">${this.#list} ${this.#more}</nav>
+      <nav class="conversations" aria-label="Conversations">
+        ${this.#list} ${this.#more}
+        <balon-older-list
+          .store=${this.store}
+          @settled=${() => this.dispatchEvent(new Event("settled"))}
+        ></balon-older-list>
+      </nav>
       <div class="sidebar-foot">
         <balon-menu
           class="account up"

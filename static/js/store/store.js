@@ -6,6 +6,7 @@ import { Account } from "./account.js";
 import { Imports } from "./imports.js";
 import { deferred } from "./deferred.js";
 import { Library } from "./library.js";
+import { Migration } from "./migration.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Presence } from "./presence.js";
@@ -51,6 +52,7 @@ export class Store extends EventTarget {
     this.account = new Account(this);
     this.imports = new Imports(this);
     this.library = new Library(this);
+    this.migration = new Migration(this);
     this.people = new People(this);
     this.presence = new Presence(this);
     this.router.addEventListener("change", () => this.#routed());
@@ -113,6 +115,7 @@ export class Store extends EventTarget {
     on("saving", ({ state }) => this.#set("saving", state, "connection"));
     on("progress", (detail) => this.account.takeProgress(detail));
     on("progress", (detail) => this.imports.takeProgress(detail));
+    on("progress", (detail) => this.migration.takeProgress(detail));
     on("alarm", ({ problem, conversation_id }) => this.alarm(problem, conversation_id));
   }
 
@@ -124,6 +127,7 @@ export class Store extends EventTarget {
   #setConnection(state) {
     this.#set("connection", state);
     if (state === "online" && this.usable && !this.models) this.loadModels();
+    if (state === "online" && this.usable && !this.migration.known) this.migration.load();
   }
 
   // --- The session ---
@@ -239,6 +243,7 @@ export class Store extends EventTarget {
     this.library.load();
     this.loadModels();
     this.account.load().catch(() => {}); // the settings ask again, and say what failed
+    this.migration.load();
     this.account.loadReminder().catch(() => {}); // it comes again with the next session
     this.call("settings").then((settings) => this.#set("settings", settings, "preferences"), toProblem);
     if (this.thread) this.#load(this.thread);
@@ -261,6 +266,7 @@ export class Store extends EventTarget {
     this.outbox.clear();
     this.account.forget();
     this.imports.forget();
+    this.migration.forget();
     this.drafts.clear();
     Object.assign(this, { settings: null, models: null, gateway: null, modelsProblem: null });
     Object.assign(this, { alarms: [], thread: null, saving: null });

@@ -10,6 +10,8 @@ import "./deletion_note.js";
 import "./disclosure.js";
 import "./gone_note.js";
 import "./kit_note.js";
+import "./migration.js";
+import "./older.js";
 import "./settings.js";
 
 const NARROW = matchMedia("(max-width: 47.99rem)");
@@ -78,6 +80,9 @@ class Chat extends Element {
     const views = {
       settings: () => html`<balon-settings .store=${store} @open-drawer=${open}></balon-settings>`,
       disclosure: () => html`<balon-disclosure .store=${store} @open-drawer=${open}></balon-disclosure>`,
+      older: () => html`
+        <balon-older .store=${store} .conversationId=${store.router.route.older} @open-drawer=${open}></balon-older>
+      `,
     };
     return views[store.router.route.view]?.() ?? this.#conversation;
   }
@@ -88,6 +93,7 @@ class Chat extends Element {
       <balon-bar .store=${store} .thread=${store.thread} @open-drawer=${() => this.#toggle(true)}></balon-bar>
       <div class="alarms">
         ${store.alarms.map((problem) => this.#alarm(problem))} ${this.#storageNote}
+        <balon-migration .store=${store}></balon-migration>
         <balon-gone-note .store=${store}></balon-gone-note>
         <balon-deletion-note .store=${store}></balon-deletion-note>
         <balon-kit-note .store=${store}></balon-kit-note>

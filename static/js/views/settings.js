@@ -5,6 +5,7 @@ import { alarm } from "../ui/alarm.js";
 import { Element, define } from "../ui/element.js";
 import { groups, mediumDate } from "../ui/format.js";
 import { chevron, menu } from "../ui/icons.js";
+import "./migration.js";
 import "./settings/deletion.js";
 import "./settings/devices.js";
 import "./settings/exposed.js";
@@ -64,6 +65,7 @@ class Settings extends Element {
       </header>
       <div class="settings" tabindex="0" role="region" aria-label="Settings">
         <div class="settings-column">
+          <balon-migration .store=${store} .inSettings=${true}></balon-migration>
           <balon-login-name-section .store=${store}></balon-login-name-section>
           <balon-password-section .store=${store}></balon-password-section>
           <balon-exposed-section .store=${store}></balon-exposed-section>

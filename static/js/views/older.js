@@ -1,0 +1,92 @@
+import { html, nothing } from "lit";
+import "../chat/message.js";
+import { toProblem } from "../problems.js";
+import { alarm } from "../ui/alarm.js";
+import { Element, define } from "../ui/element.js";
+import { menu } from "../ui/icons.js";
+
+// What a message asks of the conversation around it: nothing changes here, and nothing is written.
+const THREAD = { writable: false, watch: () => () => {} };
+
+/** A conversation that is still in plaintext: to read, and nothing else. */
+class Older extends Element {
+  static topics = ["migration"];
+  static properties = {
+    conversationId: { attribute: false },
+    page: { state: true },
+    busy: { state: true },
+    problem: { state: true },
+  };
+
+  willUpdate(changed) {
+    if (!changed.has("conversationId")) return;
+    this.page = null;
+    this.#load();
+  }
+
+  firstUpdated() {
+    this.querySelector("h1").focus({ preventScroll: true });
+  }
+
+  async #load() {
+    const id = this.conversationId;
+    const before = this.page;
+    Object.assign(this, { busy: true, problem: null });
+    try {
+      const page = await this.store.migration.read(id, before?.last ?? 0);
+      if (id === this.conversationId)
+        this.page = { ...page, messages: [...(before?.messages ?? []), ...page.messages] };
+    } catch (error) {
+      if (id === this.conversationId) this.problem = toProblem(error);
+    }
+    this.busy = false;
+  }
+
+  render() {
+    const title = this.page?.title ?? this.store.migration.item(this.conversationId)?.title ?? "Untitled conversation";
+    return html`
+      <header class="bar">
+        <button
+          type="button"
+          class="icon-button drawer-open"
+          aria-label="Show the list"
+          title="Show the list"
+          @click=${() => this.dispatchEvent(new Event("open-drawer"))}
+        >
+          ${menu}
+        </button>
+        <h1 class="bar-title" tabindex="-1">${title}</h1>
+        <a class="button small" href="/" data-route>Done</a>
+      </header>
+      <div class="log older" tabindex="0" role="region" aria-label="Older conversation" aria-busy=${Boolean(this.busy)}>
+        <div class="log-content">
+          <p class="note">Not encrypted: the server could have changed this. You can only read it.</p>
+          ${this.page ? this.#messages : nothing}
+          ${this.problem ? alarm(this.problem, { actions: { retry: () => this.#load() } }) : nothing} ${this.#more}
+        </div>
+      </div>
+    `;
+  }
+
+  get #messages() {
+    const { messages } = this.page;
+    if (messages.length === 0) return html`<p class="quiet">There are no messages in it.</p>`;
+    return messages.map(
+      (message) => html`<balon-message .store=${this.store} .thread=${THREAD} .message=${message}></balon-message>`,
+    );
+  }
+
+  get #more() {
+    if (!this.page?.more) return nothing;
+    return html`<button
+      type="button"
+      class="button"
+      aria-disabled=${Boolean(this.busy)}
+      @click=${() => this.busy || this.#load()}
+    >
+      Show more
+    </button>`;
+  }
+}
+
+define("balon-older", Older);
