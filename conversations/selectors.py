@@ -14,6 +14,7 @@ from keystore import selectors as keys
 from keystore.clock import now_ms
 from keystore.models import Grant, KeyBundle, PreviousKey, RosterEntry
 from keystore.selectors import READERS, Standing
+from keystore.snapshots import snapshot
 
 STREAM_LIFETIME_MS = 24 * 3_600_000
 
@@ -152,6 +153,7 @@ def get_conversation(*, requester_id: UUID, conversation_id: UUID) -> Conversati
     return view
 
 
+@snapshot()
 def find_conversation(*, requester_id: UUID, conversation_id: UUID) -> ConversationView | None:
     """One conversation of the requester's; None if they are a stranger to it, or it does not exist."""
     if keys.find_standing(user_id=requester_id, conversation_id=conversation_id) is None:
@@ -160,6 +162,7 @@ def find_conversation(*, requester_id: UUID, conversation_id: UUID) -> Conversat
     return views[0] if views else None
 
 
+@snapshot()
 def list_conversations(*, requester_id: UUID, after: Activity | None, limit: int) -> ListPage:
     """A page of the requester's conversations, newest activity first; eight queries whatever its length.
 
@@ -227,10 +230,11 @@ def list_companions(*, requester_id: UUID, conversation_id: UUID) -> list[UUID]:
     return [user_id for user_id in keys.reader_ids(conversation_id) if user_id != requester_id]
 
 
+@snapshot()
 def list_messages(
     *, requester_id: UUID, conversation_id: UUID, before: int | None, after: int | None, limit: int
 ) -> MessagePage:
-    """A page of messages by position, in one query: after a position, or before one, or the newest.
+    """A page of messages by position: after a position, or before one, or the newest; and the head at that moment.
 
     Large messages make it shorter than `limit`; `more` says so.
 

@@ -24,6 +24,7 @@ from balon_client.errors import ClientError
 from balon_client.problems import NotSentError
 from tests.client.tab import password
 from tests.client.test_against_server import RealTab
+from tests.fakes.openai_server import MODEL, run_in_thread
 from tests.servers import start_postgres, start_redis
 from tests.stack.installation import Installation, free_port
 
@@ -54,11 +55,18 @@ async def gather_people(origin: str, count: int) -> tuple[list[Guest], str]:
     await host.tab.set_assistant(room, "mention")
     for guest in others:
         await host.tab.invite(room, guest.login, "member", True)  # noqa: FBT003 - the page's calls are positional
-        await guest.tab.list_conversations()
+        await is_listed(guest, room)
         await guest.tab.accept_invitation(room)
     for guest in guests:
         await guest.tab.open_conversation(room)
     return guests, room
+
+
+async def is_listed(guest: Guest, room: str) -> None:
+    """Waits until this person's list has the invitation."""
+    async with asyncio.timeout(SETTLE_S):
+        while room not in {item["id"] for item in await guest.tab.list_conversations()}:
+            await asyncio.sleep(0.1)
 
 
 async def write(guest: Guest, room: str, *, rate: float, until_s: float) -> None:
@@ -157,8 +165,11 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     arguments = parser.parse_args()
     port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, run_in_thread() as upstream:
         settings = {
+            "BALON_UPSTREAM_URL": upstream.url,
+            "BALON_UPSTREAM_MODELS": MODEL,
+            "BALON_UPSTREAM_API_KEY": "test-key",
             "DATABASE_URL": start_postgres(),
             "REDIS_URL": start_redis(),
             "DJANGO_SETTINGS_MODULE": "tests.load.settings",
