@@ -15,12 +15,13 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from balon_client.errors import ClientError
+from balon_client.errors import ClientError, NetworkError
 from balon_client.problems import NotSentError
 from tests.client.tab import password
 from tests.client.test_against_server import RealTab
@@ -55,18 +56,17 @@ async def gather_people(origin: str, count: int) -> tuple[list[Guest], str]:
     await host.tab.set_assistant(room, "mention")
     for guest in others:
         await host.tab.invite(room, guest.login, "member", True)  # noqa: FBT003 - the page's calls are positional
-        await is_listed(guest, room)
+        await guest.tab.until(partial(is_listed, guest, room))
         await guest.tab.accept_invitation(room)
     for guest in guests:
         await guest.tab.open_conversation(room)
     return guests, room
 
 
-async def is_listed(guest: Guest, room: str) -> None:
-    """Waits until this person's list has the invitation."""
-    async with asyncio.timeout(SETTLE_S):
-        while room not in {item["id"] for item in await guest.tab.list_conversations()}:
-            await asyncio.sleep(0.1)
+def is_listed(guest: Guest, room: str) -> bool:
+    """Whether the page of this person was told of the room."""
+    told = guest.tab.told("conversations")[-1:]
+    return any(item["id"] == room for event in told for item in event["conversations"])
 
 
 async def write(guest: Guest, room: str, *, rate: float, until_s: float) -> None:
@@ -84,7 +84,7 @@ async def write_one(guest: Guest, room: str, text: str) -> str:
     while True:
         try:
             sent: dict[str, str] = await guest.tab.send(room, text, None)
-        except NotSentError:
+        except (NotSentError, NetworkError):
             await asyncio.sleep(0.2)
         else:
             return sent["message_id"]
