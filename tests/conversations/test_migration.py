@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, models, transaction
+from django.test.utils import CaptureQueriesContext
 
 from balon.protocol.encoding import decode_b64u, encode_b64u
 from balon.protocol.envelope import Kind
 from conversations import migration, migration_selectors
+from conversations.deletion import delete_account
 from conversations.errors import MigrationOpenError
 from conversations.legacy_loading import load_legacy
 from conversations.models import (
@@ -27,6 +29,7 @@ from conversations.models import (
 )
 from conversations.streams import StreamDraft, begin_stream
 from tests.accounts.rotating import rotation_body, send_rotation, with_new_keys
+from tests.accounts.test_deletion import ask, make_due
 from tests.browsers import Browser, signed_up
 from tests.keys import envelope, uuid7
 from tests.legacy_texts import make_conversation, to_file
@@ -407,6 +410,28 @@ def test_after_finish_the_database_refuses_plaintext(mover: Mover, alice: Browse
     orphan = LegacyMessage(conversation=row, number=1, legacy_id="m", role="user", text="plain", created_ms=1)
     with pytest.raises(IntegrityError):
         insert(orphan)
+
+
+def test_what_is_deleted_is_not_read_first(mover: Mover, bob: Browser):
+    """However long texts and messages are, rollback, Finish and the account's deletion hold none in memory."""
+    give_texts(bob, 2)
+    other = Mover(bob).take().move()
+    mover.move()
+    ask(bob)
+    with CaptureQueriesContext(connection) as queries:
+        mover.repeat("rollback", "ready")
+        other.post("finish")
+    mover.move()
+    ask(mover.browser)
+    make_due()
+    with CaptureQueriesContext(connection) as more:
+        assert delete_account(mover.browser.keys.user_id)
+    statements = [query["sql"] for query in (*queries, *more)]
+    contents = ('"conversations_legacymessage"."text"', '"conversations_message"."envelope"')
+    assert not [sql for sql in statements if any(content in sql for content in contents)]
+    for table in ("legacymessage", "message", "migrationrow"):
+        deletions = [sql for sql in statements if sql.startswith(f'DELETE FROM "conversations_{table}"')]
+        assert len(deletions) >= 2, table
 
 
 def test_while_it_runs_keys_cannot_be_replaced_and_afterwards_they_can(mover: Mover, five: str, alice: Browser):
