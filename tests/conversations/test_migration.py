@@ -243,6 +243,10 @@ Spoil = Callable[[Mover, str, list[dict[str, Any]]], list[dict[str, Any]]]
 SPOILED: dict[str, tuple[Spoil, tuple[int, str]]] = {
     "the wrong order": (lambda _mover, _legacy, rows: rows[::-1], (409, "seq-conflict")),
     "a hole": (lambda _mover, _legacy, rows: rows[1:], (409, "seq-conflict")),
+    "names exchanged": (
+        lambda _mover, _legacy, rows: [{**rows[0], "legacy_id": "m3"}, {**rows[1], "legacy_id": "m2"}],
+        (409, "seq-conflict"),
+    ),
     "a row that is not there": (lambda _mover, _legacy, rows: [{**rows[0], "legacy_id": "x"}, rows[1]], (404, "not-found")),
     "a row twice": (lambda _mover, _legacy, rows: [rows[0], {**rows[1], "legacy_id": rows[0]["legacy_id"]}], (400, "invalid")),
     "a message twice": (lambda _mover, _legacy, rows: [rows[0], {**rows[1], "message": rows[0]["message"]}], (400, "invalid")),
@@ -392,6 +396,18 @@ def test_finish_goes_in_pieces_and_there_is_no_way_back(mover: Mover, monkeypatc
     states = fresh.take().repeat("finish", "finished")
     assert [state["purged"] for state in states] == [4, 6, 8, 9]
     assert len(alice.get("conversations").json()["conversations"]) == 3
+
+
+def test_a_text_that_slips_in_while_it_finishes_is_not_deleted(mover: Mover, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(migration, "PURGED_AT_ONCE", 2)
+    mover.move().post("finish")
+    slipped = LegacyMessage.objects.order_by("conversation_id").last()
+    assert slipped is not None
+    slipped.pk, slipped.number, slipped.legacy_id = None, 99, "slipped"
+    slipped.save(force_insert=True)
+    states = [mover.post("finish").json() for _ in range(6)]
+    assert totals(states[-1])[:1] + totals(states[-1])[2:] == ("finishing", 10, 0, 0, 9)
+    assert [row.legacy_id for row in LegacyMessage.objects.all()] == ["slipped"]
 
 
 @transaction.atomic
