@@ -17,6 +17,7 @@ from conversations.models import (
     MigrationRow,
 )
 from keystore.clock import now_ms
+from keystore.snapshots import snapshot
 
 CONVERSATIONS_AT_ONCE: Final = 100
 MAX_PAGE_SIZE: Final = 500
@@ -60,6 +61,7 @@ class LegacyView:
     conversation_id: UUID | None
 
 
+@snapshot()
 def get_state(*, user_id: UUID, session_id: UUID) -> MigrationState:
     """How far an account is, whatever it is; `state` is one of docs/api.md."""
     migration = Migration.objects.filter(pk=user_id).first()
@@ -113,6 +115,7 @@ def require_complete(user_id: UUID) -> None:
         raise MigrationIncompleteError(plain=plain, staged=staged, verified=verified)
 
 
+@snapshot()
 def list_legacy_conversations(*, user_id: UUID, after: UUID | None) -> tuple[list[LegacyView], bool]:
     """A page of a person's conversations in plaintext, by id; and whether there are more. Four queries."""
     rows = LegacyConversation.objects.filter(holder_id=user_id).order_by("pk")
@@ -141,6 +144,7 @@ def _view(page: Iterable[LegacyConversation]) -> list[LegacyView]:
     return views
 
 
+@snapshot()
 def list_texts(
     *, user_id: UUID, legacy_conversation_id: UUID, after: int, limit: int
 ) -> tuple[list[tuple[Any, ...]], bool]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -29,10 +30,11 @@ def snapshot() -> Iterator[None]:
 def _deferred() -> Iterator[None]:
     """A transaction that does not wait for writers (settings let SQLite's others begin as writers)."""
     connection.ensure_connection()
-    mode, connection.transaction_mode = connection.transaction_mode, None
+    sqlite: Any = connection  # SQLite's alone has a mode.
+    mode, sqlite.transaction_mode = sqlite.transaction_mode, None
     try:
         with transaction.atomic():
-            connection.transaction_mode = mode
+            sqlite.transaction_mode = mode
             yield
     finally:
-        connection.transaction_mode = mode
+        sqlite.transaction_mode = mode

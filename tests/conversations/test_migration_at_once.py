@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from conversations import migration, migration_lease
 from conversations.deletion import delete_account
@@ -13,6 +14,7 @@ from conversations.models import Conversation, LegacyMessage, Message, Migration
 from tests.accounts.changing import all_at_once
 from tests.accounts.test_deletion import ask, make_due
 from tests.browsers import Browser
+from tests.conversations.test_snapshots import Interruption
 from tests.moving import Mover, give_texts
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,6 +87,25 @@ def test_of_six_tabs_at_once_one_gets_the_lease(mover: Mover):
     answers = all_at_once([partial(take, device(mover)) for _ in range(6)])
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 5
     assert Migration.objects.count() == 1
+
+
+def test_how_far_it_is_is_of_one_moment(alice: Browser, monkeypatch: pytest.MonkeyPatch):
+    """Texts that are deleted between two queries are neither counted twice nor missed."""
+    monkeypatch.setattr(migration, "PURGED_AT_ONCE", 1)
+    give_texts(alice, *[2] * 6)
+    mover = Mover(alice).take().move()
+    elsewhere = Browser(alice.keys)
+    assert elsewhere.sign_in().status_code == 200
+    for before_query in range(1, 30):
+        before = elsewhere.get("migration").json() | {"lease": None}
+        interruption = Interruption(before_query, lambda: mover.post("finish"))
+        with connection.execute_wrapper(interruption):
+            found = elsewhere.get("migration").json() | {"lease": None}
+        if not interruption.happened:
+            break
+        assert found in (before, elsewhere.get("migration").json() | {"lease": None}), before_query
+        assert found["messages"] == 12
+    assert before_query > 5
 
 
 # --- Broken off ---
