@@ -284,6 +284,21 @@ def test_a_batch_is_stored_as_a_whole_or_not_at_all(mover: Mover, five: str, nam
     assert mover.stage(five).json() == {"positions": [1, 2, 3, 4, 5]}
 
 
+def test_a_batch_may_have_four_mebibytes_and_no_more(mover: Mover, five: str):
+    rows, before = (
+        mover.rows(five, range(3, 6)),
+        hashlib.sha256(decode_b64u(mover.message(five, 2)["envelope"])).digest(),
+    )
+    for seq, row in enumerate(rows, start=3):
+        sealed = envelope(Kind.MESSAGE, 1 << 20)
+        row["message"] = mover.browser.keys.message(mover.conversation(five), seq, prev_hash=before, envelope=sealed)
+        before = hashlib.sha256(sealed).digest()
+    whole = mover.post("batches", legacy_conversation_id=five, rows=rows)
+    assert code(whole) == (413, "too-large")
+    answer = mover.post("batches", legacy_conversation_id=five, rows=rows[:2])
+    assert answer.json() == {"positions": [3, 4]}
+
+
 def test_what_is_not_begun_takes_nothing(mover: Mover):
     legacy = mover.ids[0]
     rows = [{"legacy_id": "m0", "message": mover.message(legacy, 1)}]
