@@ -252,6 +252,26 @@ async def test_an_answer_that_the_own_new_title_has_overtaken_is_no_alarm(alice,
     assert (item["title"], item["alarm"]) == ("Newer", None)
 
 
+async def test_answers_that_own_titles_overtake_again_and_again_are_no_alarm(alice, server):
+    conversation_id = await talk(alice, "Hello")
+    library, real = alice.keys.chat.library, alice.keys.chat.library._request
+
+    async def overtaken(requested):
+        record = await real(requested)
+        library._request = real  # What the rename reads is not overtaken.
+        await alice.rename(conversation_id, f"Title {len(server.requests)}")
+        await settle(100)
+        library._request = overtaken
+        return record
+
+    library._request = overtaken
+    await library.fetch(UUID(conversation_id))
+    library._request = real
+    item = (await alice.list_conversations())[0]
+    assert (item["title"][:5], item["alarm"]) == ("Title", None)
+    await alice.rename(conversation_id, "Last")
+
+
 async def test_news_from_another_device_on_the_way_of_the_list_leave_nothing_out(alice, second_device, server):
     second_device.platform.socket.is_dead = True
     server.connections[-1].shut(1006)

@@ -22,6 +22,7 @@ from balon_client.entries import Deed
 from tests.client.doubles.crypto import PycaCrypto
 from tests.fakes.long_conversation import build_platform
 
+PATIENCE_S = 30
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "balon1_kat.json"
 
 
@@ -47,6 +48,13 @@ class Caller:
         await self.call("rename", str(made.id), title)
         return made.id
 
+    async def until_listed(self, room: UUID) -> None:
+        """Reads the list until the room is in it: the invitation is news, which takes its time."""
+        library = self.client._session._open.chat.library
+        async with asyncio.timeout(PATIENCE_S):
+            while library.get(room) is None:
+                await library.refresh()
+
     async def rotate(self, room: UUID, times: int) -> None:
         """Begins one epoch after the other."""
         chat = self.client._session._open.chat._chat
@@ -69,7 +77,7 @@ async def fill(host: Caller, login: str, room: UUID, people: int, credentials: t
         caller = await sign_up(guest(number, login), *credentials)
         if number < people:
             await host.call("invite", str(room), guest(number, login), "member", True)  # noqa: FBT003 - as the page calls
-            await caller.call("list_conversations")
+            await caller.until_listed(room)
             await caller.call("accept_invitation", str(room))
         await caller.client.close()
 

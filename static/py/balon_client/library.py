@@ -139,19 +139,20 @@ class Library:
         """
         known = self._conversations.get(conversation_id)
         forgiven = list(known.alarms) if known and anew else [] if anew else None
-        await self._take([await self._fetch_record(conversation_id)], forgiven=forgiven)
+        await self._take(await self._fetch_record(conversation_id), forgiven=forgiven)
         conversation = self._conversations.get(conversation_id)
         if conversation is None:
             raise ConversationGoneError
         return conversation
 
-    async def _fetch_record(self, conversation_id: UUID) -> ConversationRecord:
+    async def _fetch_record(self, conversation_id: UUID) -> list[ConversationRecord]:
+        """The record; none where each answer was overtaken: then what is known here is newer, and stays."""
         for _ in range(_ATTEMPTS):
             known = self._marks()
             record = await self._request(conversation_id)
-            if self._not_overtaken([record], known):
-                break
-        return record
+            if current := self._not_overtaken([record], known):
+                return current
+        return []
 
     async def _request(self, conversation_id: UUID) -> ConversationRecord:
         try:
@@ -239,7 +240,7 @@ class Library:
             roster = conversation.followed
             if roster is not None and changed_keys(roster, content, own_id) != conversation.changed_keys:
                 with contextlib.suppress(ConversationGoneError):
-                    await self._take([await self._fetch_record(conversation.id)], forgiven={KeyChangedError.code})
+                    await self._take(await self._fetch_record(conversation.id), forgiven={KeyChangedError.code})
         if self.items() != self._published:
             self.publish()
 
