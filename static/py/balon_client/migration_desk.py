@@ -74,10 +74,9 @@ class MigrationDesk:
         seen = self._seen(legacy)
         if (seen.imported or 0) > legacy.messages:
             raise LegacyCountsError
-        own = seen.head.seq if seen.head else 0
-        if seen.imported is None or not seen.imported == own == legacy.messages:
-            return Rows(legacy.messages)
-        return Rows(legacy.messages, staged=own, verified=own, is_accounted=True)
+        own = min(seen.head.seq if seen.head else 0, legacy.messages)
+        is_whole = seen.imported == own == legacy.messages
+        return Rows(legacy.messages, staged=own, verified=own, is_accounted=is_whole)
 
     def _seen(self, legacy: LegacyConversation) -> Seen:
         held = self.held

@@ -12,7 +12,8 @@ from balon_client.problems import NotSentError
 T = TypeVar("T")
 _TOO_MANY: Final = 429
 _SERVER_FAULT: Final = 500
-_DEFAULT_WAIT_S: Final = 15
+_MOST_WAIT_S: Final = 15
+"""Between tries of which the server did not say when; the first ones follow sooner."""
 _LONGEST_WAIT_S: Final = 3600
 _FAULTS: Final = 20
 
@@ -74,15 +75,16 @@ class Pace:
     async def insist(self, work: Callable[[], Awaitable[T]]) -> T:
         """As `write`, for what has no limit but the server's own."""
         await self._pause(0)
-        for _ in range(_FAULTS):
+        for fault in range(_FAULTS):
+            wait_s = min(2**fault, _MOST_WAIT_S)
             try:
                 return await work()
             except (NetworkError, NotSentError):
-                wait_s = _DEFAULT_WAIT_S
+                pass
             except ProblemError as error:
                 if error.status != _TOO_MANY and error.status < _SERVER_FAULT:
                     raise
-                wait_s = min(error.retry_after_s or _DEFAULT_WAIT_S, _LONGEST_WAIT_S)
+                wait_s = min(error.retry_after_s or wait_s, _LONGEST_WAIT_S)
             await self.wait(wait_s)
         raise ServerBusyError
 
