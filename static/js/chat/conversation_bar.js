@@ -2,8 +2,9 @@ import { html, nothing } from "lit";
 import "../people/leave_dialog.js";
 import "../people/members_dialog.js";
 import { toProblem } from "../problems.js";
+import { bar } from "../ui/bar.js";
 import { Element, define } from "../ui/element.js";
-import { dots, menu, people, shield } from "../ui/icons.js";
+import { dots, people, shield } from "../ui/icons.js";
 import "../ui/menu.js";
 import "./dialogs.js";
 
@@ -53,20 +54,7 @@ class Bar extends Element {
 
   render() {
     return html`
-      <header class="bar">
-        <button
-          type="button"
-          class="icon-button drawer-open"
-          aria-label="Show the list"
-          title="Show the list"
-          @click=${() => this.dispatchEvent(new Event("open-drawer"))}
-        >
-          ${menu}
-        </button>
-        <h1 class="bar-title" tabindex="-1">${this.#title}</h1>
-        ${this.thread?.id ? [this.#plaintext, this.#members, this.#menu] : nothing}
-      </header>
-      ${this.#open}
+      ${bar(this, this.#title, this.thread?.id ? [this.#plaintext, this.#members, this.#menu] : nothing)} ${this.#open}
     `;
   }
 

@@ -1,10 +1,10 @@
 import { html, nothing } from "lit";
 import { toProblem } from "../problems.js";
 import { conversationPath } from "../router.js";
+import { bar } from "../ui/bar.js";
 import { alarm } from "../ui/alarm.js";
 import { Element, define } from "../ui/element.js";
 import { fullTime } from "../ui/format.js";
-import { menu } from "../ui/icons.js";
 import { titleOf } from "./table_titles.js";
 
 /** What the operator could hand over about the account, word for word: nothing here is decrypted. */
@@ -41,20 +41,10 @@ class Disclosure extends Element {
   }
 
   render() {
+    const settings = `${conversationPath(this.store.thread?.id)}#settings`;
+    const back = html`<a class="button small" href=${settings} data-route>Back</a>`;
     return html`
-      <header class="bar">
-        <button
-          type="button"
-          class="icon-button drawer-open"
-          aria-label="Show the list"
-          title="Show the list"
-          @click=${() => this.dispatchEvent(new Event("open-drawer"))}
-        >
-          ${menu}
-        </button>
-        <h1 class="bar-title" tabindex="-1">What the server sees</h1>
-        <a class="button small" href="${conversationPath(this.store.thread?.id)}#settings" data-route>Back</a>
-      </header>
+      ${bar(this, "What the server sees", back)}
       <div class="settings" tabindex="0" role="region" aria-label="What the server sees">
         <div class="settings-column disclosure" aria-busy=${!this.tables && !this.problem}>
           <p>

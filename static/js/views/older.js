@@ -1,9 +1,9 @@
 import { html, nothing } from "lit";
 import "../chat/message.js";
 import { toProblem } from "../problems.js";
+import { bar } from "../ui/bar.js";
 import { alarm } from "../ui/alarm.js";
 import { Element, define } from "../ui/element.js";
-import { menu } from "../ui/icons.js";
 
 // What a message asks of the conversation around it: nothing changes here, and nothing is written.
 const THREAD = { writable: false, watch: () => () => {} };
@@ -45,19 +45,7 @@ class Older extends Element {
   render() {
     const title = this.page?.title ?? this.store.migration.item(this.conversationId)?.title ?? "Untitled conversation";
     return html`
-      <header class="bar">
-        <button
-          type="button"
-          class="icon-button drawer-open"
-          aria-label="Show the list"
-          title="Show the list"
-          @click=${() => this.dispatchEvent(new Event("open-drawer"))}
-        >
-          ${menu}
-        </button>
-        <h1 class="bar-title" tabindex="-1">${title}</h1>
-        <a class="button small" href="/" data-route>Done</a>
-      </header>
+      ${bar(this, title, html`<a class="button small" href="/" data-route>Done</a>`)}
       <div class="log older" tabindex="0" role="region" aria-label="Older conversation" aria-busy=${Boolean(this.busy)}>
         <div class="log-content">
           <p class="note">Not encrypted: the server could have changed this. You can only read it.</p>

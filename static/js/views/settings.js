@@ -1,10 +1,11 @@
 import { html, nothing } from "lit";
 import { toProblem } from "../problems.js";
 import { conversationPath } from "../router.js";
+import { bar } from "../ui/bar.js";
 import { alarm } from "../ui/alarm.js";
 import { Element, define } from "../ui/element.js";
 import { groups, mediumDate } from "../ui/format.js";
-import { chevron, menu } from "../ui/icons.js";
+import { chevron } from "../ui/icons.js";
 import "./migration.js";
 import "./settings/deletion.js";
 import "./settings/devices.js";
@@ -49,20 +50,9 @@ class Settings extends Element {
 
   render() {
     const { store } = this;
+    const done = html`<a class="button small" href=${conversationPath(store.thread?.id)} data-route>Done</a>`;
     return html`
-      <header class="bar">
-        <button
-          type="button"
-          class="icon-button drawer-open"
-          aria-label="Show the list"
-          title="Show the list"
-          @click=${() => this.dispatchEvent(new Event("open-drawer"))}
-        >
-          ${menu}
-        </button>
-        <h1 class="bar-title" tabindex="-1">Settings</h1>
-        <a class="button small" href=${conversationPath(store.thread?.id)} data-route>Done</a>
-      </header>
+      ${bar(this, "Settings", done)}
       <div class="settings" tabindex="0" role="region" aria-label="Settings">
         <div class="settings-column">
           <balon-migration .store=${store} .inSettings=${true}></balon-migration>
