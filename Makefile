@@ -1,5 +1,5 @@
 # What one can do here. The first two are all that a newcomer needs.
-.PHONY: run test lint format bench room vectors assets setup setup-test
+.PHONY: run test lint format bench room migration vectors assets setup setup-test
 .DEFAULT_GOAL := run
 
 PY := .venv/bin/python
@@ -29,6 +29,9 @@ bench: setup-test ## Measurements, each against a baseline in the same run
 
 room: setup-test ## Twenty people write in one room while the server restarts; all end with the same history
 	@PYTHONPATH=static/py $(PY) -m tests.load.room $(ARGS)
+
+migration: setup-test ## 12 000 messages from plaintext to ciphertext, through kills of tab, server and database connections
+	@PYTHONPATH=static/py $(PY) -m tests.load.migration $(ARGS)
 
 vectors: setup-test ## The known answers of the protocol alone
 	@$(PY) -m pytest tests/protocol $(ARGS)
