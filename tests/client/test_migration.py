@@ -22,6 +22,7 @@ from tests.client.migrating import (
     spoken,
 )
 from tests.client.tab import refused
+from tests.client.test_export import export
 
 BATCHES = f"{MIGRATION}/batches"
 
@@ -160,12 +161,8 @@ async def test_pausing_keeps_what_is_there_and_another_device_goes_on(old, serve
 
 
 async def test_one_tab_works_at_a_time(old, server, other_tab, clock):
-    server.gate = asyncio.Event()
-    server.gate.set()
     task = asyncio.ensure_future(old.start_migration(1))
     await old.until(lambda: server.asked("POST", BATCHES), "a first batch")
-    server.gate.clear()  # the first tab hangs, and renews nothing
-    server.gate.set()
     assert (await other_tab.migration_status())["state"] == "elsewhere"
     assert await refused(other_tab.finish_migration()) == "migration-elsewhere"
     assert await refused(other_tab.roll_back_migration()) == "migration-elsewhere"
@@ -223,3 +220,21 @@ async def test_locking_ends_it_and_it_goes_on_afterwards(old, server):
     sent = len(server.requests)
     await settle(200)
     assert not [each for each in server.requests[sent:] if each.path.startswith(MIGRATION)]
+
+
+async def test_an_export_meanwhile_does_not_say_that_what_waits_for_finish_is_withheld(old, server):
+    await move(old)
+    assert (await export(old)).json["not_given"] == []
+    server.state.conversations.popitem()
+    assert len((await export(old)).json["not_given"]) == 1
+
+
+async def test_a_device_that_did_not_hear_of_finish_asks_the_keyring_before_it_alarms(old, server, second_device):
+    await second_device.list_conversations()
+    connections, server.connections = server.connections, []  # no notice reaches anybody
+    await move_and_finish(old)
+    server.connections = connections
+    assert second_device.keys.parts.keyring.content.no_plaintext is False
+    assert (await second_device.migration_status())["state"] == "finished"
+    assert second_device.keys.parts.keyring.content.no_plaintext is True
+    assert second_device.alarms == []

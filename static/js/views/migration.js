@@ -95,7 +95,7 @@ class MigrationRegion extends Element {
     if (conversations) parts.push(`${settled} of ${plural(conversations, "conversation")}`);
     if (rate) parts.push(`${rate} a second`);
     if (left) parts.push(`about ${duration(left)} left`);
-    if (running.wait_s > 0) parts.push(`the server takes no more right now: it goes on in ${duration(running.wait_s)}`);
+    if (running.wait_s > 0) parts.push(`waiting, it goes on in ${duration(running.wait_s)}`);
     return parts.join(" · ");
   }
 

@@ -86,8 +86,17 @@ class Exporter:
         with ExportArchive(self._parts.now_ms()) as archive:
             given = await self._fill(archive)
             # What is missing since the person deleted it meanwhile is in only one of the keyrings.
-            not_given = seen & set(self._parts.keyring.content.conversations) - given
-            return archive.finish(self._head(not_given))
+            missing = seen & set(self._parts.keyring.content.conversations) - given
+            return archive.finish(self._head({id_ for id_ in missing if not await self._is_held(id_)}))
+
+    async def _is_held(self, conversation_id: UUID) -> bool:
+        """Whether a conversation is not listed since it waits for the end of a migration (section 12)."""
+        if self._parts.keyring.content.no_plaintext:
+            return False
+        try:
+            return (await self._parts.api.conversation(conversation_id)).id == conversation_id
+        except ProblemError:
+            return False
 
     async def _fill(self, archive: ExportArchive) -> set[UUID]:
         """Adds every conversation that the server gives; gives their ids."""

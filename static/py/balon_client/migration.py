@@ -4,13 +4,14 @@
 conversation, `migration_ending` finishes or rolls back; here they are put together for one session.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
 from balon_client.arguments import parse_id
 from balon_client.chat_parts import ChatParts
-from balon_client.errors import ClientError
+from balon_client.errors import ClientError, NetworkError, ProblemError
 from balon_client.exclusive import Exclusive
 from balon_client.import_problems import ServerBusyError
 from balon_client.migration_desk import MigrationDesk, Survey
@@ -87,10 +88,11 @@ class Migrator:
         """
         if self._run is not None:
             return migration_view(Phase.RUNNING, self._run.ledger, self._run)
-        if self._is_finishing or self._desk.is_plaintext_refused:
-            return migration_view(self._phase_after_finish, Ledger({}), None)
-        survey = await self._survey()
-        return migration_view(self._phase_of(survey), survey.ledger, None)
+        if not (self._is_finishing or self._desk.is_plaintext_refused):
+            with contextlib.suppress(MigrationOverError):
+                survey = await self._survey()
+                return migration_view(self._phase_of(survey), survey.ledger, None)
+        return migration_view(self._phase_after_finish, Ledger({}), None)
 
     async def _survey(self) -> Survey:
         survey = await self._desk.survey()
@@ -261,7 +263,8 @@ class Migrator:
             self._is_finishing = False
         self._known.clear()
         self._desk.reader.forget()
-        await self._chat.library.refresh()
+        with contextlib.suppress(NetworkError, ProblemError):  # The list comes with the next round as well.
+            await self._chat.library.refresh()
 
 
 def _phase_after(run: MigrationRun) -> Phase:

@@ -11,7 +11,12 @@ from balon_client.migration_held import HeldConversations
 from balon_client.migration_lease import Lease
 from balon_client.migration_mark import MigrationMark
 from balon_client.migration_marks import note_offered
-from balon_client.migration_problems import LegacyCountsError, MigrationEndedError, UntrueProgressError
+from balon_client.migration_problems import (
+    LegacyCountsError,
+    MigrationEndedError,
+    MigrationOverError,
+    UntrueProgressError,
+)
 from balon_client.migration_reading import LegacyReader
 from balon_client.migration_records import LegacyConversation, MigrationState
 from balon_client.migration_state import Ledger, Rows
@@ -56,11 +61,16 @@ class MigrationDesk:
         """
         server = await self.reader.state()
         if server.state in {"finishing", "finished"}:
-            raise UntrueProgressError
+            await self._verify_over()
         conversations = [] if server.state == "none" else await self.reader.conversations()
         self._verify_counts(server, conversations)
         rows = {each.id: self._rows_of(each) for each in conversations}
         return Survey(server, conversations, Ledger(rows))
+
+    async def _verify_over(self) -> None:
+        """What the server says to be over is, if the keyring says so too: another device may have finished just now."""
+        await self.parts.keyring.refresh()
+        raise MigrationOverError if self.is_plaintext_refused else UntrueProgressError
 
     def _verify_counts(self, server: MigrationState, conversations: Sequence[LegacyConversation]) -> None:
         """Old texts are not changed before Finish, so there are as many as ever."""

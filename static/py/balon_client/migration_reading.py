@@ -40,7 +40,10 @@ class LegacyReader:
 
     async def state(self) -> MigrationState:
         """How far the server says that it is."""
-        return await self._ask(self._api.migration)
+        self._verify_allowed()
+        state = await self._api.migration()
+        self._verify_allowed()
+        return state
 
     async def conversations(self) -> list[LegacyConversation]:
         """All conversations in plaintext, by identifier.
@@ -98,10 +101,13 @@ class LegacyReader:
         if self._hashes.setdefault(place, found) != found:
             raise LegacyChangedError
 
-    async def _ask(self, request: Callable[[], Awaitable[T]]) -> T:
-        """Asks only while plaintext is allowed, and takes no answer that came after it was refused."""
+    def _verify_allowed(self) -> None:
         if self._keyring.content.no_plaintext:
             raise MigrationOverError
+
+    async def _ask(self, request: Callable[[], Awaitable[T]]) -> T:
+        """Asks only while plaintext is allowed, and takes none that came after it was refused."""
+        self._verify_allowed()
         answer = await request()
         if self._keyring.content.no_plaintext:
             raise PlaintextRefusedError
