@@ -9,8 +9,9 @@ entries under its own lock of the conversation; `accounts` appends `rekey` entri
         step = append_entry(conversation_id=…, actor_id=user_id, signed=…)
         replace_grants(step=step, grants=…)                      (keystore/grants.py)
 
-Whoever needs several locks takes them in this order, so that nobody waits in a circle: conversations by id, a request
-for deletion, users, bundles, entries by conversation (docs/decisions/0008-rosters-are-ordered-by-their-numbers.md).
+Whoever needs several locks takes them in this order, so that nobody waits in a circle: the holder of texts from before
+encryption, their migration, conversations by id, a request for deletion, users, bundles, entries by conversation
+(docs/decisions/0008-rosters-are-ordered-by-their-numbers.md).
 """
 
 import hmac
