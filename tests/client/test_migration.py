@@ -238,3 +238,14 @@ async def test_a_device_that_did_not_hear_of_finish_asks_the_keyring_before_it_a
     assert (await second_device.migration_status())["state"] == "finished"
     assert second_device.keys.parts.keyring.content.no_plaintext is True
     assert second_device.alarms == []
+
+
+async def test_more_conversations_than_a_page_holds_can_all_be_reached_after_finish(alice, server):
+    many = [legacy_conversation(f"c{number}", "a") for number in range(60)]
+    await make_old(alice, *many)
+    await alice.list_conversations()
+    server.connections = []  # no notice tells of each
+    await move_and_finish(alice)
+    assert len(await alice.list_conversations()) == 50
+    assert (await alice.older_conversations()) == {"more": False}
+    assert len(await alice.list_conversations()) == 60

@@ -101,7 +101,7 @@ class Library:
     async def _refresh(self) -> None:
         before = set(self._conversations)
         page = await self._take_page(None)
-        if not self.is_loaded:
+        if not self.is_loaded or _leaves_gap(page, before):
             self._next = page.next
         self._remove_missing(before, page.conversations, is_everything=page.next is None)
         self.is_loaded = True
@@ -329,6 +329,11 @@ class Library:
             record = self._records.get(conversation_id)
             if record is not None and (is_everything or record.updated_ms > oldest_ms):
                 self.remove(conversation_id)
+
+
+def _leaves_gap(page: ConversationPage, known: Collection[UUID]) -> bool:
+    """Whether so many came at once that others may stand between the newest page and what was known."""
+    return page.next is not None and bool(page.conversations) and page.conversations[-1].id not in known
 
 
 def _as_it_is(content: KeyringContent, records: Sequence[ConversationRecord]) -> KeyringContent:
