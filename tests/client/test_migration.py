@@ -180,6 +180,14 @@ async def test_a_tab_that_lost_its_lease_stops(old, server, other_tab, clock):
     assert (ended["state"], ended["problem"]["code"]) == ("elsewhere", "migration-elsewhere")
 
 
+async def test_the_lease_of_a_tab_that_died_a_moment_ago_is_waited_for(old, server, clock):
+    migration = server.migration_of(server.account_of(ALICE))
+    migration["lease"] = {"tab": "dead", "lease": "", "session_id": "", "expires_ms": clock.now_ms() + 30_000}
+    assert (await old.migration_status())["state"] == "elsewhere"
+    assert (await move(old))["state"] == "verified"
+    assert 31 in [event["wait_s"] for event in old.told("progress") if event["task"] == "migration"]
+
+
 async def test_rolling_back_leaves_the_plaintext_as_it_was(old, server):
     before = plaintext_of(server)
     await old.say("Today's own conversation")

@@ -98,7 +98,7 @@ def test_the_settings_say_how_many_at_once_and_later_is_not_never(open_page: Ope
 
 def test_what_another_tab_does_what_failed_and_what_is_a_lie_is_said(open_page: OpenPage) -> None:
     page = open_chat(open_page, "elsewhere")
-    expect(region(page)).to_contain_text("Another tab or device is encrypting them right now: 9 of 12")
+    expect(region(page)).to_contain_text("Another tab or device is encrypting them, or was until a moment ago: 9 of 12")
     page = open_chat(open_page, "paused", migrationFails=True)
     press(page, "Resume")
     expect(region(page).get_by_role("alert")).to_contain_text("The server changed an older conversation.")

@@ -64,7 +64,8 @@ class MigrationRegion extends Element {
       runs this server can read and change them. They are encrypted here, in this browser, and nothing is deleted before
       you finish.`,
       paused: html`${known.done} of ${all} are encrypted. The others are still readable to whoever runs this server.`,
-      elsewhere: html`Another tab or device is encrypting them right now: ${known.done} of ${all} so far.`,
+      elsewhere: html`Another tab or device is encrypting them, or was until a moment ago: ${known.done} of ${all} so
+      far.`,
       verified: html`${known.messages === 1 ? "The message is" : `All ${all} are`} encrypted, and each was read back and
       opened. Finish deletes the plaintext; until then you can roll back.`,
       finishing: html`All of your conversations are encrypted. Deleting the plaintext broke off: finish it now.`,
