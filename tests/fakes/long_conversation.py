@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -21,11 +21,10 @@ from balon_client.account import Account
 from balon_client.accounts import Accounts
 from balon_client.api import Api
 from balon_client.conversation_records import MessageRecord
-from balon_client.conversations import Conversation
 from balon_client.creating import create_conversation
 from balon_client.grants import GrantVerifier
 from balon_client.keyring_model import KeyringContent
-from balon_client.messages import Draft, seal_message
+from balon_client.messages import Draft, seal_messages
 from balon_client.payloads import Payload
 from balon_client.ports import Platform
 from tests.client.doubles.crypto import PycaCrypto
@@ -73,23 +72,11 @@ async def make_conversation(platform: Platform, api: Api, account: Account, coun
     """Makes a conversation through the API, and what belongs into it."""
     now_ms = platform.clock.now_ms()
     made = await create_conversation(platform.crypto, account, platform.random.uuid7(), now_ms)
-    record = await api.create_conversation(made.id, made.roster.signed, made.grant, made.wrapped)
+    record = await api.create_conversation(made)
     ((_, conversation),) = await GrantVerifier(platform.crypto, account).verify([record], KeyringContent())
-    drafts = draft_messages(platform, count, now_ms)
-    return LongConversation(conversation.id, await seal_messages(platform, account, conversation, drafts))
-
-
-async def seal_messages(
-    platform: Platform, account: Account, conversation: Conversation, drafts: Iterable[Draft]
-) -> list[MessageRecord]:
-    """Seals and signs messages, each behind the one before."""
-    records: list[MessageRecord] = []
-    before = ZERO_HASH
-    for seq, draft in enumerate(drafts, start=1):
-        record = await seal_message(platform.crypto, account, conversation, draft, (seq, before))
-        before = hashlib.sha256(record.envelope).digest()
-        records.append(record)
-    return records
+    drafts = list(draft_messages(platform, count, now_ms))
+    records = await seal_messages(platform.crypto, account, conversation, drafts, (1, ZERO_HASH))
+    return LongConversation(conversation.id, records)
 
 
 def draft_messages(platform: Platform, count: int, started_ms: int) -> Iterator[Draft]:
