@@ -34,8 +34,26 @@ def hash_of(password: str) -> str:
 def old_installation_in(
     folder: Path, upstream: FakeOpenAIServer, texts: Iterable[dict[str, Any]] = (), **settings: str
 ) -> Iterator[tuple[Installation, Wiretap]]:
-    """Runs one, with Dora's account and her old texts as lines of docs/legacy.md."""
+    """Runs one behind a wire tap, with Dora's account and her old texts as lines of docs/legacy.md."""
     tap = Wiretap(free_port())
+    with old_installation_at(tap.origin, free_port(), folder, upstream, texts, **settings) as installation:
+        try:
+            tap.start(installation.port)
+            yield installation, tap
+        finally:
+            tap.close()
+
+
+@contextmanager
+def old_installation_at(
+    origin: str,
+    port: int,
+    folder: Path,
+    upstream: FakeOpenAIServer,
+    texts: Iterable[dict[str, Any]] = (),
+    **settings: str,
+) -> Iterator[Installation]:
+    """The same at an address of its own, with nothing in between where the origin has the same port."""
     shutil.copytree(Plan().out, folder / "dist")  # Only what differs is built anew.
     build_assets(Plan(out=folder / "dist", best=False, legacy_sign_in=True), development=True)
     own = {
@@ -44,15 +62,13 @@ def old_installation_in(
         "BALON_UPSTREAM_MODELS": MODEL,
         "BALON_UPSTREAM_API_KEY": "test-key",
     }
-    installation = Installation(folder / "var", tap.origin, {**own, **settings})
+    installation = Installation(folder / "var", origin, {**own, **settings}, port=port)
     try:
         installation.start()
         dora = {"type": "user", "legacy_id": 1, "login": LOGIN, "password": hash_of(PASSWORD)}
         (folder / "old.jsonl").write_bytes(to_file([dora, *texts]).getvalue())
         installation.manage("load_legacy", str(folder / "old.jsonl"))
         assert installation.manage("adopt_legacy_hashes") == "1 adopted\n"
-        tap.start(installation.port)
-        yield installation, tap
+        yield installation
     finally:
-        tap.close()
         installation.close()
