@@ -151,7 +151,7 @@ async def test_the_real_model_answers(embedded: tuple[RunningGateway, EmbeddedBa
     text, final = prompt.open(parts)
     assert final["finish"] == "stop"
     assert "Paris" in text
-    text, final = await running.client.ask("Count to one thousand.", options={"max_tokens": 5})
+    text, final = await running.client.ask("Count to one thousand.", options={"max_tokens": 5, "temperature": 0})
     assert final["finish"] == "length"
     assert 0 < len(text) < 60
     text, final = await running.client.ask("word " * 6000)
@@ -162,7 +162,9 @@ async def test_the_real_model_answers(embedded: tuple[RunningGateway, EmbeddedBa
 async def test_stop_frees_the_real_model(embedded: tuple[RunningGateway, EmbeddedBackend]):
     running, _ = embedded
     config = await running.client.config()
-    prompt = seal_prompt(config, "Write a long story about a lighthouse.", options={"max_tokens": 4000})
+    prompt = seal_prompt(
+        config, "Write a long story about a lighthouse.", options={"max_tokens": 4000, "temperature": 0}
+    )
     parts = []
     async for part in running.client.stream(prompt):
         parts.append(part)
