@@ -63,7 +63,7 @@ def take_measure(measure: Measure, *, accounts: QuerySet[User], operator: User) 
         How many accounts there were.
     """
     with transaction.atomic():
-        people = User.objects.select_for_update().filter(
+        people = User.objects.select_for_update(of=("self",)).filter(
             Q(sign_in_record__isnull=False) | Q(legacy_record__isnull=False),
             pk__in=accounts.values("pk"),
             is_operator=False,
