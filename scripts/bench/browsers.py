@@ -6,15 +6,7 @@ from collections.abc import Iterator
 
 from playwright.sync_api import BrowserContext, Playwright
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from tests.stack import chromium
 
 
 @contextlib.contextmanager
@@ -22,7 +14,7 @@ def in_chromium(playwright: Playwright) -> Iterator[BrowserContext]:
     """A Chromium of its own with a new profile."""
     with tempfile.TemporaryDirectory(prefix="balon-bench-", ignore_cleanup_errors=True) as profile:
         context = playwright.chromium.launch_persistent_context(
-            profile, executable_path="/usr/bin/chromium", args=FLAGS
+            profile, executable_path=chromium.EXECUTABLE, args=chromium.FLAGS
         )
         try:
             yield context

@@ -23,9 +23,8 @@ from scripts.bench.rows import Row, format_table
 from scripts.build_assets import build_assets
 from tests.browser.runtime_assets import page_for
 from tests.browser.static_server import StaticServer
+from tests.stack import chromium
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
 WORK = ROOT / "var" / "bench-crypto"
 PLAIN = Path(__file__).with_name("crypto.plain.mjs")
 TIMINGS = ROOT / "tests" / "contract" / "timings.py"
@@ -99,7 +98,7 @@ def both_workers() -> Iterator[Contenders]:
     """Builds the client as production does, serves it under the production policy, and starts both workers."""
     folder, page_text = build()
     with StaticServer(folder, page_text).running() as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        browser = chromium.launch(playwright)
         page = browser.new_page()
         page.goto(server.url)
         page.evaluate("core.ready")

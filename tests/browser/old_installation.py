@@ -51,6 +51,7 @@ def old_installation_at(
     folder: Path,
     upstream: FakeOpenAIServer,
     texts: Iterable[dict[str, Any]] = (),
+    /,
     **settings: str,
 ) -> Iterator[Installation]:
     """The same at an address of its own, with nothing in between where the origin has the same port."""

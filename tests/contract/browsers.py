@@ -4,17 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from playwright.sync_api import sync_playwright
 
-CHROMIUM = "/usr/bin/chromium"
-CHROMIUM_FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.stack import chromium
+
 CHECK_TIMEOUT_MS = 120_000
 
 
@@ -27,7 +18,7 @@ class Chromium:
 
     def _start(self, origin: str) -> None:
         self._playwright = sync_playwright().start()
-        self._browser = self._playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        self._browser = chromium.launch(self._playwright)
         self._page = self._browser.new_page()
         self.console: list[str] = []
         self._page.on("console", lambda message: self.console.append(message.text))

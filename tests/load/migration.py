@@ -30,7 +30,7 @@ from tests.browser.test_canary import places_of
 from tests.fakes.openai_server import run_in_thread
 from tests.legacy_texts import make_conversation
 from tests.servers import dump_postgres, start_postgres, start_redis
-from tests.stack.fixtures import CHROMIUM_FLAGS
+from tests.stack import chromium
 from tests.stack.installation import Installation
 
 CANARY = "kanarie-load-9Vx3Rt"
@@ -228,7 +228,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=21)
     arguments = parser.parse_args()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
+        browser = chromium.launch(playwright)
         try:
             return run(browser, arguments)
         finally:

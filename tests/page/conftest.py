@@ -14,16 +14,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.page.server import build, serve
+from tests.stack import chromium
 
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SIGNED_IN = {"session": "signed-in"}
 CONVERSATION = "01890000-0000-7000-8000-0000000003ea"
 OPEN = f"/c/{CONVERSATION}"
@@ -60,9 +52,9 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium, headless."""
     expect.set_options(timeout=10_000)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
-        yield chromium
-        chromium.close()
+        launched = chromium.launch(playwright)
+        yield launched
+        launched.close()
 
 
 @dataclass

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, WebSocket, expect, sync_playwright
 
 from tests.browser.person import Person
-from tests.stack.fixtures import CHROMIUM_FLAGS
+from tests.stack import chromium
 from tests.stack.installation import ROOT, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -159,9 +159,9 @@ def checkout(tmp_path: Path) -> Iterator[Checkout]:
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
-        yield chromium
-        chromium.close()
+        launched = chromium.launch(playwright)
+        yield launched
+        launched.close()
 
 
 def test_one_command_sets_up_survives_interruptions_and_serves_a_chat(checkout: Checkout, browser: Browser) -> None:

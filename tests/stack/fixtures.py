@@ -23,18 +23,10 @@ from playwright.sync_api import (
 
 from tests.browser.person import Person
 from tests.fakes.openai_server import MODEL, FakeOpenAIServer, Script, run_in_thread
+from tests.stack import chromium
 from tests.stack.installation import Installation, free_port
 from tests.stack.wiretap import Wiretap
 
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE_MS = 20_000
 """How long a test waits for what must come: a worker starts in seconds, and on a busy machine in several."""
 LOOPBACK = {"localhost", "127.0.0.1", "::1", ""}
@@ -45,9 +37,9 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium, headless."""
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
-        yield chromium
-        chromium.close()
+        launched = chromium.launch(playwright)
+        yield launched
+        launched.close()
 
 
 @pytest.fixture(scope="package")

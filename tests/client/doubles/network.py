@@ -16,7 +16,9 @@ class HttpxHttp:
     def __init__(self, origin: str) -> None:
         self.origin = origin
         self.csrf_token: str | None = None
-        self.client = httpx.AsyncClient(base_url=origin, follow_redirects=False, trust_env=False)
+        # Servers close idle connections after five seconds: one that is nearly so old might be gone when it is used.
+        limits = httpx.Limits(keepalive_expiry=1.0)
+        self.client = httpx.AsyncClient(base_url=origin, follow_redirects=False, trust_env=False, limits=limits)
 
     async def request(self, method, path, *, query=None, body=None, proof=None, timeout_s=30.0):
         headers = {"Accept": "application/json", "Origin": self.origin}
