@@ -32,7 +32,7 @@ def main() -> int:
     statuses = [
         run_pytest(*paths(name for name in others if name not in IN_BROWSERS), processes=PROCESSORS),
         run_pytest("-m", "not slow", *paths(SERVER_SIDE), processes=PROCESSORS, settings=REAL_SERVICES),
-        run_pytest(*paths(IN_BROWSERS), processes=PROCESSORS + 1),  # Browsers wait a good part of the time.
+        run_pytest(*paths(IN_BROWSERS), processes=PROCESSORS),
     ]
     if all(status == NO_TESTS for status in statuses):
         return NO_TESTS
