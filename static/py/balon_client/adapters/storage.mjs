@@ -6,13 +6,29 @@ const OURS = "balon";
 const DATABASE = "balon-session";
 const STORE = "session";
 const KEY = "current";
-const DELETE_TIMEOUT_MS = 5_000;
+const ANSWER_MS = 3_000;
+const ATTEMPTS = 3;
 
 const settled = (request) =>
   new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
+
+/**
+ * Asks until there is an answer. While Chromium clears the storage of an origin, as the server's Clear-Site-Data has it
+ * do at sign-out, it drops requests of other tabs and never answers them. An attempt that was given up writes nothing.
+ */
+async function answered(ask) {
+  for (let left = ATTEMPTS; left > 0; left -= 1) {
+    const attempt = new AbortController();
+    const late = new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
+    const answer = await Promise.race([ask(attempt.signal).then((value) => ({ value })), late]);
+    if (answer) return answer.value;
+    attempt.abort();
+  }
+  throw new Error("storage does not answer");
+}
 
 function finished(transaction) {
   return new Promise((resolve, reject) => {
@@ -35,13 +51,17 @@ async function openDatabase(create) {
   }
 }
 
-async function withStore(mode, create, work) {
+const withStore = (mode, create, work) => answered((signal) => withStoreOnce(mode, create, work, signal));
+
+async function withStoreOnce(mode, create, work, signal) {
   const database = await openDatabase(create);
   if (database === undefined) return undefined;
   try {
+    signal.throwIfAborted();
     const transaction = database.transaction(STORE, mode);
     const done = finished(transaction);
     done.catch(() => {}); // `work` fails first, with the better reason
+    signal.addEventListener("abort", () => giveUp(transaction));
     const result = await work(transaction.objectStore(STORE));
     await done;
     return result;
@@ -50,9 +70,17 @@ async function withStore(mode, create, work) {
   }
 }
 
-async function exists() {
-  return (await indexedDB.databases()).some(({ name }) => name === DATABASE);
+function giveUp(transaction) {
+  try {
+    transaction.abort();
+  } catch {
+    // It is over already.
+  }
 }
+
+const names = async () => (await answered(() => indexedDB.databases())).map(({ name }) => name);
+
+const exists = async () => (await names()).includes(DATABASE);
 
 async function read() {
   if (!(await exists())) return undefined;
@@ -107,19 +135,14 @@ export async function load() {
   }
 }
 
-async function remove(name) {
-  const request = indexedDB.deleteDatabase(name);
-  // Another tab's connection closes at versionchange; one that does not is a failure, not a reason to hang.
-  const late = new Promise((_, reject) => setTimeout(() => reject(new Error("blocked")), DELETE_TIMEOUT_MS));
-  await Promise.race([settled(request), late]);
-}
+/** Another tab's connection closes at versionchange; one that does not is a failure, not a reason to hang. */
+const remove = (name) => answered(() => settled(indexedDB.deleteDatabase(name)));
 
 /** Deletes all that Balon keeps where a worker reaches it; gives the number of steps that failed. */
 export async function wipe() {
   // PyScript keeps a database of its own, empty, open while it runs: waiting for its deletion would hang.
-  const names = async () =>
-    (await indexedDB.databases()).map(({ name }) => name).filter((name) => name.startsWith(OURS));
-  const databases = async () => (await names()).map((name) => () => remove(name));
+  const ours = async () => (await names()).filter((name) => name.startsWith(OURS));
+  const databases = async () => (await ours()).map((name) => () => remove(name));
   const stored = async () => (await caches.keys()).map((name) => () => caches.delete(name));
   const listed = await Promise.allSettled([databases(), stored()]);
   const steps = listed.flatMap(({ value }) => value ?? []);
