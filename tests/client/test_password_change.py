@@ -7,6 +7,7 @@ import pytest
 from balon_client.errors import ClientError
 from tests.client.changing import changing_server, signs_in_elsewhere
 from tests.client.conftest import ALICE, BOB
+from tests.client.doubles.platform import settle
 from tests.client.fake_server import problem
 from tests.client.lies import changed, flip
 from tests.client.tab import password, refused
@@ -126,6 +127,25 @@ async def test_a_tab_that_missed_the_notice_notices_by_the_version(alice, alices
     await alice.clock.advance(60)
     await other.left("account-changed")
     assert (alice.session["state"], other.session["state"]) == ("signed-in", "signed-in")
+
+
+async def test_the_other_tab_waits_for_a_change_that_ended_its_requests(alice, other_tab, server):
+    """The cookie of the session is renewed with the change: what the other tab asked with the old one is refused."""
+    await other_tab.online()
+    send = alice.platform.http.request
+
+    async def answer_late(method, path, **parts):
+        answer = await send(method, path, **parts)
+        if path.endswith("/password"):
+            server.drop_sockets(4401)
+            await settle()
+        return answer
+
+    alice.platform.http.request = answer_late
+    assert (await alice.change_password(password(), password(NEW)))["state"] == "signed-in"
+    await other_tab.left("account-changed")
+    assert [event["reason"] for event in other_tab.told("session")] == ["account-changed"]
+    assert (alice.session["state"], other_tab.session["state"]) == ("signed-in", "signed-in")
 
 
 async def test_another_device_is_signed_out(alice, second_device):

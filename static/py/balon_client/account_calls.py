@@ -82,14 +82,14 @@ class AccountCalls:
 
     async def change_password(self, old: PasswordBuffer, new: PasswordBuffer) -> View:
         """Replaces the password; all other sessions end. Zeroes both passwords."""
-        async with self._session.changing:
+        async with self._session.changing():
             before = await self._before(old, new)
             after = await self._credentials.change_password(before, old, new)
             return await self._session.exchange(before.account, after)
 
     async def change_login(self, login: object, password: PasswordBuffer) -> View:
         """Replaces the login name; all other sessions end. Zeroes the password."""
-        async with self._session.changing:
+        async with self._session.changing():
             before = await self._before(password)
             after = await self._credentials.change_login(before, login, password)
             return await self._session.exchange(before.account, after)

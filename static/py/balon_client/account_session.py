@@ -1,7 +1,7 @@
 """A session whose account changes while it lasts: this tab goes on with what is new, and the other tabs follow it."""
 
-import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any
 
@@ -24,8 +24,11 @@ class AccountSession(Session):
     def __init__(self, platform: Platform, events: Events) -> None:
         super().__init__(platform, events)
         self.legacy = LegacyAccounts(platform, self._api, self.accounts)
-        self.changing = asyncio.Lock()
-        """Held during a change: until it is done, nobody judges this session by the version of the account."""
+        self._tabs = platform.tabs
+
+    def changing(self) -> AbstractAsyncContextManager[None]:
+        """Held during a change: until it is done, no tab judges this session by the version of the account."""
+        return self._tabs.lock("account")
 
     async def opened_account(self) -> OpenedAccount:
         """The signed-in account as it stands, with what waited for the keyring saved.
@@ -113,7 +116,7 @@ class AccountSession(Session):
 
     async def _end_unless_changed(self, session_id: str, version: int | None, reason: str) -> None:
         """The server speaks of one version of the account; this tab or another one may have gone on with a newer."""
-        async with self.changing:
+        async with self.changing():
             found = await self._store.load()
         if version is None or found is None or found.session_id != session_id:
             await self._end(session_id, reason)

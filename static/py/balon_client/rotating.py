@@ -94,7 +94,7 @@ class Rotation:
             LockedError, SignedOutError: It was locked or ended before the request; nothing was changed.
             AlarmError: The server lied.
         """
-        async with self._session.changing:
+        async with self._session.changing():
             try:
                 before = await self._session.opened_account()
                 opened = await self._session.signed_in()

@@ -220,7 +220,7 @@ class Session:
         """After an unlock: is this still the session and the account that the record is of?"""
         active = await probe_server(self._api, self._events)
         if not kept.is_open(active, self._now_ms()):
-            await self._end(kept.session_id, kept.reason_to_end(active))
+            self._end_soon(kept.session_id, kept.reason_to_end(active))
 
     async def _on_time(self, session_id: str, reason: Over) -> None:
         """The time of a session is over, or its record is gone."""
