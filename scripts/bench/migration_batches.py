@@ -24,6 +24,8 @@ BATCH = 500
 TEXTS = "conversations_legacymessage"
 LINKS = "conversations_migrationrow"
 MESSAGES = "conversations_message"
+IN_ORDER = {MESSAGES: "id", LINKS: "message_id"}
+"""The tables, and what puts a link into the batch of its message."""
 
 
 def measure() -> list[Row]:
@@ -85,7 +87,10 @@ def insert_alone(path: Path, copy: Path) -> float:
         database.execute(f"VACUUM INTO '{copy}'")
     with closing(sqlite3.connect(copy)) as database:
         database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")
-        tables = [(name, database.execute(f"SELECT * FROM {name} ORDER BY 1").fetchall()) for name in (MESSAGES, LINKS)]  # noqa: S608
+        tables = [
+            (name, database.execute(f"SELECT * FROM {name} ORDER BY {column}").fetchall())  # noqa: S608
+            for name, column in IN_ORDER.items()
+        ]
         with database:
             for name, _ in reversed(tables):
                 database.execute(f"DELETE FROM {name}")  # noqa: S608
