@@ -147,6 +147,16 @@ async def test_lists_and_keys_are_asked_for_once_by_callers_at_the_same_time(ali
     assert len(server.asked("GET", "/api/v1/inference/config")) == 1
 
 
+async def test_many_hints_in_a_row_are_followed_once_and_once_more(alice, server):
+    """What an answer on its way tells may be older than the last hint."""
+    conversation_id = await talk(alice, "Busy")
+    asked = len(server.asked("GET", MESSAGES))
+    for _ in range(30):
+        server.notify("messages", conversation_id)
+    await settle(300)
+    assert len(server.asked("GET", MESSAGES)) - asked in {1, 2}
+
+
 async def test_a_shared_request_that_fails_fails_for_all_and_is_asked_again_later(alice, server):
     server.lie("GET", LIST, lambda _: None, times=1)
     refresh = alice.keys.chat.library.refresh

@@ -20,6 +20,12 @@ MARK = {
     "detail": "Its signature does not hold: someone may have altered it.",
     "action": None,
 }
+FIRST_SIGN_IN = {
+    "code": "first-sign-in",
+    "title": "This is the first sign-in since Balon encrypts.",
+    "detail": "",
+    "action": None,
+}
 USED_KIT = {
     "code": "kit-used",
     "title": "This kit was used before.",
@@ -49,10 +55,15 @@ TROUBLED = [
 
 def refuse_sign_in(page: Page) -> None:
     """Signs in with what the worker refuses."""
+    try_to_sign_in(page)
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def try_to_sign_in(page: Page) -> None:
+    """Fills the form and sends it."""
     page.get_by_role("textbox", name="Login name").fill("alice")
     page.get_by_label("Password", exact=True).fill("wrong")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_be_visible()
 
 
 def sign_up(password: str) -> Callable[[Page], None]:
@@ -169,6 +180,9 @@ DELETE = steps(settled, button("Conversation"), item("Delete"))
 VIEWS = {
     "sign-in": View(),
     "sign-in-refused": View({"problems": {"sign_in": {**PROBLEM, "title": "Wrong."}}}, reach=refuse_sign_in),
+    "first-sign-in": View(
+        {"problems": {"sign_in": FIRST_SIGN_IN}}, reach=steps(try_to_sign_in, see("Your first sign-in since"))
+    ),
     "sign-up": View(path="/#sign-up", reach=see("Your keys are ready")),
     "sign-up-weak": View(path="/#sign-up", reach=steps(sign_up("Password1234!"), see("Too easy to guess"))),
     "sign-up-suggested": View(path="/#sign-up", reach=suggest),

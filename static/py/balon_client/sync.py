@@ -13,6 +13,7 @@ from balon_client.alarms import AnswerError
 from balon_client.background import Background
 from balon_client.chat import Chat
 from balon_client.errors import ClientError, NetworkError, ProblemError, SocketClosedError
+from balon_client.looks import Looks
 from balon_client.parts import Parts
 from balon_client.ports import Connection
 from balon_client.problems import ConversationGoneError
@@ -43,6 +44,7 @@ class Sync:
         self._connection: Connection | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._background = Background(parts.events)
+        self._looks = Looks(self._look)
         self._heard_s = 0.0
         self._state = ""
         self.chat: Chat
@@ -176,7 +178,7 @@ class Sync:
         if what == "keyring":
             self._background.spawn(self._refresh_keyring())
         elif fields.has("conversation_id"):
-            self._background.spawn(self._look(what, fields.uuid("conversation_id")))
+            self._background.spawn(self._looks.take(what, fields.uuid("conversation_id")))
 
     async def _refresh_keyring(self) -> None:
         await self._parts.keyring.refresh()
