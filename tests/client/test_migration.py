@@ -209,6 +209,23 @@ async def test_finish_needs_every_row(old, server):
     assert old.keys.parts.keyring.content.no_plaintext is False
 
 
+async def test_nothing_is_purged_before_the_keyring_that_refuses_plaintext_is_saved(old, server, monkeypatch):
+    await move(old)
+    before = plaintext_of(server)
+
+    def refuse(*_arguments):
+        raise ProblemError(400, "invalid", title="Refused.")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(server, "_put_keyring", refuse)
+        for _press in range(2):
+            assert await refused(finish(old, old.finish_migration())) == "invalid"
+    assert not server.asked("POST", f"{MIGRATION}/finish")
+    assert plaintext_of(server) == before
+    assert (await finish(old, old.finish_migration()))["state"] == "finished"
+    assert (await (await reopen(old)).migration_status())["state"] == "finished"
+
+
 async def test_what_is_wrong_with_one_conversation_stops_no_other(old, server):
     def refuse(_answer):
         raise ProblemError(400, "invalid", title="Refused.")

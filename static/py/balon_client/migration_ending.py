@@ -55,6 +55,7 @@ class MigrationEnding:
             await self._account(pace)
         elif self._desk.offered is None or self._desk.offered.is_purged:
             raise MigrationOverError
+        await self._save()  # It may be refused in memory alone, a save having failed.
         await self._repeat(self._purge, pace, until="finished", left=lambda state: state.messages - state.purged)
         self._parts.keyring.change(note_purged())
         await self._parts.keyring.save()
@@ -70,7 +71,6 @@ class MigrationEnding:
             await pace.insist(partial(held.verify_stored, legacy))
         self._desk.note(survey)
         self._parts.keyring.change(refuse_plaintext())
-        await self._save()
 
     async def _purge(self) -> MigrationState:
         try:
