@@ -74,6 +74,11 @@ def hash_login(login: str) -> bytes:
     return _derive("login-tag", login)
 
 
+def hash_legacy_id(legacy_id: str) -> bytes:
+    """A keyed hash that stands for a person's name in the system that texts come from: 32 bytes."""
+    return _derive("legacy-id-tag", legacy_id)
+
+
 def _derive(purpose: str, name: str | UUID) -> bytes:
     message = encode_context(f"decoy/{purpose}", name)
     return hmac.digest(settings.BALON_DECOY_KEY, message, hashlib.sha256)

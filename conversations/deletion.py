@@ -15,6 +15,7 @@ from django.db.models import CASCADE, ProtectedError
 from accounts.deletion import forget_challenges, list_due_accounts, lock_due_account
 from accounts.models import User
 from accounts.sessions import end_all_sessions
+from conversations.former_holders import retire_holder
 from conversations.models import Conversation, LegacyConversation, LegacyHolder, LegacyMessage, Migration, Stream
 from conversations.services import erase_conversation, notify_members
 from conversations.streams import drop_streams_on_commit
@@ -81,9 +82,10 @@ def _lock_migration(user_id: UUID) -> None:
 
 
 def _delete_texts(user_id: UUID) -> None:
-    """Deletes texts from before encryption; what was made of them went with the person's conversations."""
+    """Deletes texts from before encryption, for good; what was made of them went with the person's conversations."""
     LegacyMessage.objects.filter(conversation__holder_id=user_id).delete()
     LegacyConversation.objects.filter(holder_id=user_id).delete()
+    retire_holder(user_id)
 
 
 def _lock_conversations(user_id: UUID) -> list[Conversation]:

@@ -231,6 +231,8 @@ NOT_ABOUT_PEOPLE = {
     "auth.group_permissions": "Not used.",
     "auth.permission": "The web framework's list of permissions.",
     "contenttypes.contenttype": "The web framework's list of tables.",
+    "conversations.formerholder": "Keyed hashes of people's names in the system before encryption, so that their texts "
+    "are never loaded again. None tells whose account it was.",
 }
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.models import User
+from conversations.former_holders import was_retired
 from conversations.legacy_lines import (
     MAX_LINE_SIZE,
     ConversationLine,
@@ -28,6 +29,7 @@ from conversations.models import LegacyConversation, LegacyHolder, LegacyMessage
 BATCH: Final = 500
 BATCH_SIZE: Final = 1 << 23
 Report = Callable[[int, str], None]
+_MOVED: Final = "texts of this account are moved now, or were"
 
 
 class _LeftOutError(Exception):
@@ -138,23 +140,32 @@ def _admit(line: UserLine) -> tuple[UUID, bool]:
         _LeftOutError: It is somebody else's, or its texts are moved or were.
     """
     with transaction.atomic():
-        holder = LegacyHolder.objects.select_related("user").filter(legacy_id=line.legacy_id).first()
-        if holder is not None and holder.user.login != line.login:
+        holders = LegacyHolder.objects.select_for_update(of=("self",)).select_related("user")
+        holder = holders.filter(legacy_id=line.legacy_id).first()
+        if holder is None:
+            return _make_holder(line), False
+        if holder.user.login != line.login:
             raise _LeftOutError("user known under another login name")
-        user = User.objects.select_for_update().filter(login=line.login).first()
-        if user is None:
-            user = User(login=line.login, password=line.password)
-            if line.created_ms is not None:
-                user.created_ms = line.created_ms
-            user.save(force_insert=True)
-        elif is_touched(user.pk):
-            raise _LeftOutError("texts of this account are moved now, or were")
-        elif holder is not None:
-            return user.pk, True
-        elif not _is_same_person(user, line):
-            raise _LeftOutError("login name of another account")
-        LegacyHolder.objects.create(user=user, legacy_id=line.legacy_id)
-        return user.pk, False
+        if is_touched(holder.pk):
+            raise _LeftOutError(_MOVED)
+        return holder.pk, True
+
+
+def _make_holder(line: UserLine) -> UUID:
+    if was_retired(line.legacy_id):
+        raise _LeftOutError(_MOVED)
+    user = User.objects.select_for_update().filter(login=line.login).first()
+    if user is None:
+        user = User(login=line.login, password=line.password)
+        if line.created_ms is not None:
+            user.created_ms = line.created_ms
+        user.save(force_insert=True)
+    elif is_touched(user.pk):
+        raise _LeftOutError(_MOVED)
+    elif not _is_same_person(user, line):
+        raise _LeftOutError("login name of another account")
+    LegacyHolder.objects.create(user=user, legacy_id=line.legacy_id)
+    return user.pk
 
 
 def _is_same_person(user: User, line: UserLine) -> bool:

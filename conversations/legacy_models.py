@@ -29,6 +29,18 @@ class LegacyHolder(models.Model):
         return f"legacy holder {self.pk}"
 
 
+class FormerHolder(models.Model):
+    """A person whose holder is gone, with all texts: Finish deleted it, or the account's deletion.
+
+    `tag` is a keyed hash of the holder's `legacy_id`. It names no account, so it stays when that one goes.
+    """
+
+    tag = OpaqueField(primary_key=True)
+
+    def __str__(self) -> str:
+        return "former legacy holder"
+
+
 class LegacyConversation(models.Model):
     """A conversation in plaintext; `legacy_id` is its name in the system that it comes from."""
 

@@ -20,6 +20,7 @@ from conversations.errors import (
     MigrationConflictError,
     NotFoundError,
 )
+from conversations.former_holders import retire_holder
 from conversations.migration_lease import Worker, moving, working
 from conversations.migration_selectors import (
     MigrationState,
@@ -32,7 +33,6 @@ from conversations.migration_selectors import (
 from conversations.models import (
     HeldConversation,
     LegacyConversation,
-    LegacyHolder,
     LegacyMessage,
     Meta,
     Migration,
@@ -179,7 +179,7 @@ def _purge(migration: Migration) -> None:
     migration.purged_conversations += _release_conversations(migration.pk)
     if LegacyConversation.objects.filter(holder_id=migration.pk).exists():
         return
-    LegacyHolder.objects.filter(pk=migration.pk).delete()
+    retire_holder(migration.pk)
     migration.state = Migration.State.FINISHED
     migration.finished_ms = now_ms()
     migration.lease_hash, migration.lease_session, migration.lease_expires_ms = None, None, 0

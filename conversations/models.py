@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 
 from conversations.legacy_models import (
+    FormerHolder,
     HeldConversation,
     LegacyConversation,
     LegacyHolder,
@@ -19,6 +20,7 @@ from keystore.columns import OpaqueField
 
 __all__ = (
     "Conversation",
+    "FormerHolder",
     "HeldConversation",
     "LegacyConversation",
     "LegacyHolder",

@@ -3,7 +3,7 @@
 import io
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,19 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import User
 from conversations import legacy_lines, legacy_loading
+from conversations.deletion import delete_account
 from conversations.legacy_lines import MAX_TEXT_SIZE, MessageLine, split_message
 from conversations.legacy_loading import load_legacy
-from conversations.models import LegacyConversation, LegacyHolder, LegacyMessage, Migration
+from conversations.models import FormerHolder, LegacyConversation, LegacyHolder, LegacyMessage, Migration
+from tests.accounts.changing import CHANGES
+from tests.accounts.changing import ask as ask_for_change
 from tests.accounts.legacy import Newcomer
+from tests.accounts.test_deletion import ask as ask_for_deletion
+from tests.accounts.test_deletion import make_due
 from tests.browsers import Browser
 from tests.legacy_texts import make_conversation, make_people, to_file
+from tests.moving import Mover, give_texts
+from tests.traces import marks_of, rows_that_name
 
 pytestmark = pytest.mark.django_db
 
@@ -128,6 +135,51 @@ def test_nothing_comes_back_once_it_is_moved(state: Migration.State):
     assert told == [(1, "texts of this account are moved now, or were")]
     assert counts == {"users left out": 1, "messages left out": 2}
     assert len(rows()) == 1
+
+
+def finish(alice: Browser) -> None:
+    Mover(alice).take().move().repeat("finish", "finished")
+
+
+def rename(alice: Browser) -> None:
+    change = CHANGES["login"]
+    assert ask_for_change(alice, change, change.renew(alice.keys)).status_code == 200
+
+
+def delete(alice: Browser) -> None:
+    ask_for_deletion(alice)
+    make_due()
+    assert delete_account(alice.keys.user_id)
+
+
+@pytest.mark.parametrize(
+    "steps", [(finish,), (finish, rename), (finish, delete), (delete,)], ids=lambda steps: steps[-1].__name__
+)
+def test_nothing_comes_back_whatever_becomes_of_the_account(
+    alice: Browser, bob: Browser, steps: tuple[Callable[[Browser], None], ...]
+):
+    give_texts(alice, 1)
+    give_texts(bob, 1)
+    for step in steps:
+        step(alice)
+    people, texts = User.objects.count(), rows()
+    old = {**USER, "legacy_id": "alice@example.org"}
+    for login in ("alice@example.org", "another@example.org", "bob@example.org"):
+        counts, told = load({**old, "login": login}, TALK, FIRST)
+        assert told == [(1, "texts of this account are moved now, or were")]
+        assert counts == {"users left out": 1, "messages left out": 1}
+    assert (User.objects.count(), rows()) == (people, texts)
+    assert len(texts) == 1
+    assert load(USER, TALK, FIRST)[0]["messages loaded"] == 1
+
+
+def test_who_they_were_is_noted_as_a_keyed_hash_alone(alice: Browser):
+    give_texts(alice, 1)
+    marks = marks_of(alice.keys.login, alice.keys.user_id)
+    finish(alice)
+    delete(alice)
+    assert len(bytes(FormerHolder.objects.get().tag)) == 32
+    assert rows_that_name(marks) == {}
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from accounts.models import User
 from conversations import migration, migration_lease
 from conversations.deletion import delete_account
-from conversations.models import Conversation, LegacyMessage, Message, Migration, MigrationRow
+from conversations.legacy_loading import load_legacy
+from conversations.models import Conversation, LegacyHolder, LegacyMessage, Message, Migration, MigrationRow
 from tests.accounts.changing import all_at_once
 from tests.accounts.test_deletion import ask, make_due
 from tests.browsers import Browser
 from tests.conversations.test_snapshots import Interruption
+from tests.legacy_texts import to_file
 from tests.moving import Mover, give_texts
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -169,6 +172,19 @@ def test_batches_and_a_rollback_at_once_leave_whole_conversations_or_none(mover:
     assert {answer.status_code for answer in all_at_once(posts)} <= {200, 404}
     assert (Conversation.objects.count(), Message.objects.count(), MigrationRow.objects.count()) == (0, 0, 0)
     assert mover.get()["state"] == "ready"
+
+
+def test_a_file_that_is_loaded_while_it_finishes_brings_nothing_back(mover: Mover):
+    mover.take().move()
+    login = mover.browser.keys.login
+    line = {"type": "user", "legacy_id": login, "login": login, "password": ""}
+
+    def finish_and_rename() -> None:
+        mover.repeat("finish", "finished")
+        User.objects.filter(login=login).update(login="renamed@example.org")
+
+    all_at_once([partial(load_legacy, to_file([line] * 40), lambda *_: None), finish_and_rename])
+    assert (User.objects.count(), LegacyHolder.objects.count(), LegacyMessage.objects.count()) == (1, 0, 0)
 
 
 def test_an_account_is_deleted_in_the_middle_of_it(mover: Mover, bob: Browser):

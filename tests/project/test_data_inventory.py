@@ -63,6 +63,7 @@ def test_an_opaque_column_is_never_called_metadata_without_need():
         ("accounts_challenge", "login_tag"),
         ("accounts_challenge", "value"),
         ("conversations_conversation", "head_hash"),
+        ("conversations_formerholder", "tag"),
         ("conversations_message", "prev_hash"),
         ("conversations_message", "envelope_hash"),
         ("conversations_migration", "lease_hash"),
