@@ -5,6 +5,7 @@ import asyncio
 import pytest_asyncio
 
 from balon_client.errors import ProblemError
+from balon_client.migration_marks import refuse_plaintext
 from tests.client.conftest import ALICE
 from tests.client.doubles.platform import settle
 from tests.client.fake_migration import legacy_conversation
@@ -263,6 +264,63 @@ async def test_a_device_that_did_not_hear_of_finish_asks_the_keyring_before_it_a
     assert (await second_device.migration_status())["state"] == "finished"
     assert second_device.keys.parts.keyring.content.no_plaintext is True
     assert second_device.alarms == []
+
+
+async def unaware_of_finish(server, device, finishing) -> None:
+    """Lets one device finish, while no notice of it reaches the other."""
+    await device.list_conversations()
+    connections, server.connections = server.connections, []
+    await finishing
+    server.connections = connections
+    assert device.keys.parts.keyring.content.no_plaintext is False
+
+
+async def test_a_survey_while_another_device_finishes_finds_no_lie(old, server, second_device):
+    """What the server says of it is from before the purge, what it lists from behind."""
+    said = []
+    server.lie("GET", MIGRATION, lambda answer: said.append(answer) or answer)
+    await move(old)
+    await old.migration_status()
+    server.be_honest()
+    await unaware_of_finish(server, second_device, finish(old, old.finish_migration()))
+    server.lie("GET", MIGRATION, lambda _: said[-1], times=1)
+    assert (await second_device.migration_status())["state"] == "finished"
+    assert second_device.alarms == []
+
+
+async def test_reading_while_another_device_finishes_finds_no_lie(old, server, second_device):
+    """The first messages of the conversation are deleted."""
+
+    async def begin_to_finish() -> None:
+        old.keys.parts.keyring.change(refuse_plaintext())
+        await old.keys.parts.keyring.save()
+        del server.migration_of(server.account_of(ALICE))["conversations"][OLD[0]["id"]]["rows"][:3]
+
+    await second_device.legacy_conversations()
+    await unaware_of_finish(server, second_device, begin_to_finish())
+    assert await refused(second_device.read_legacy_conversation(OLD[0]["id"], 0)) == "migration-over"
+    assert second_device.alarms == []
+
+
+async def test_what_an_operator_loads_meanwhile_is_no_lie(old, server):
+    await old.legacy_conversations()
+    migration = server.migration_of(server.account_of(ALICE))
+
+    def load_more(answer):
+        more = legacy_conversation("more", "Loaded late.")
+        migration["conversations"][more["id"]] = more
+        fjords = migration["conversations"][OLD[0]["id"]]["rows"]
+        fjords.append(fjords[-1] | {"number": 8, "legacy_id": "fjords-8", "text": "Loaded late as well."})
+        migration["total"] = (4, MESSAGES + 2)
+        return answer
+
+    server.lie("GET", MIGRATION, load_more, times=1)
+    status = await old.migration_status()
+    assert (status["state"], status["conversations"], status["messages"]) == ("ready", 4, MESSAGES + 2)
+    migration["conversations"][OLD[1]["id"]]["rows"].append(OLD[1]["rows"][-1] | {"number": 4, "legacy_id": "later"})
+    migration["total"] = (4, MESSAGES + 3)
+    assert (await old.read_legacy_conversation(OLD[1]["id"], 0))["last"] == 4
+    assert old.alarms == []
 
 
 async def test_more_conversations_than_a_page_holds_can_all_be_reached_after_finish(alice, server):

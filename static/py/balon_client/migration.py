@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
+from balon_client.alarms import AlarmError
 from balon_client.arguments import parse_id
 from balon_client.chat_parts import ChatParts
 from balon_client.errors import ClientError, NetworkError, ProblemError
@@ -24,7 +25,6 @@ from balon_client.migration_problems import (
     MigrationFullError,
     MigrationOverError,
     MigrationRunningError,
-    PlaintextRefusedError,
 )
 from balon_client.migration_records import LegacyConversation
 from balon_client.migration_run import MigrationRun
@@ -46,7 +46,7 @@ MIGRATION_CALLS: Final = (
 )
 _LAPSE_S: Final = 31
 """After this a lease that nobody renews is free."""
-_ENDS_ALL: Final = (MigrationElsewhereError, MigrationFullError, MigrationOverError, PlaintextRefusedError)
+_ENDS_ALL: Final = (MigrationElsewhereError, MigrationFullError, MigrationOverError)
 
 
 class Migrator:
@@ -114,9 +114,10 @@ class Migrator:
 
     async def legacy_conversations(self) -> list[View]:
         """The conversations that the server has in plaintext, newest first; none once plaintext is refused."""
-        if self._desk.is_plaintext_refused:
+        try:
+            survey = await self._survey()
+        except MigrationOverError:
             return []
-        survey = await self._survey()
         newest_first = sorted(survey.conversations, key=lambda each: (-each.updated_ms, each.id.int))
         return [legacy_item(each, survey.ledger.rows[each.id]) for each in newest_first]
 
@@ -130,11 +131,19 @@ class Migrator:
         Raises:
             MigrationOverError: Plaintext is refused.
             ConversationGoneError: There is no such one.
-            AlarmError: What comes does not fit.
+            AlarmError: What comes does not fit, nor when it is asked for again.
         """
+        try:
+            return await self._read(parse_id(raw_id), after)
+        except AlarmError:
+            # As in a survey: what is judged is a newer list, by a newer keyring.
+            await self._parts.keyring.refresh()
+            self._known.clear()
+        return await self._read(parse_id(raw_id), after)
+
+    async def _read(self, legacy_id: UUID, after: object) -> View:
         if self._desk.is_plaintext_refused:
             raise MigrationOverError
-        legacy_id = parse_id(raw_id)
         if legacy_id not in self._known:
             await self._survey()
         legacy = self._known.get(legacy_id)
@@ -186,7 +195,8 @@ class Migrator:
         finally:
             self._run = self._pace = None
         await self._desk.lease.release()
-        return migration_view(_phase_after(run), run.ledger, run)
+        is_over = isinstance(run.problem, MigrationOverError)
+        return migration_view(self._phase_after_finish if is_over else _phase_after(run), run.ledger, run)
 
     async def _move_all(self, survey: Survey, run: MigrationRun, pace: Pace, batch: int | None) -> None:
         await self._take_lease(pace)

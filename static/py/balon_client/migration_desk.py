@@ -55,10 +55,18 @@ class MigrationDesk:
 
         Raises:
             UntrueProgressError: The server says that it is over, which this account would know.
-            LegacyCountsError: Its counts do not agree.
+            LegacyCountsError: Its counts do not agree, nor when it is asked again.
             LegacyRowsError: It repeats conversations.
-            MigrationOverError, PlaintextRefusedError: Plaintext is refused.
+            MigrationOverError: Plaintext is refused.
         """
+        try:
+            return await self._look()
+        except LegacyCountsError:
+            # Another tab or device may have finished between two answers, or an operator have loaded more.
+            await self.parts.keyring.refresh()
+        return await self._look()
+
+    async def _look(self) -> Survey:
         server = await self.reader.state()
         if server.state in {"finishing", "finished"}:
             await self._verify_over()

@@ -73,16 +73,6 @@ class PlaintextError(ClientError):
 # --- Alarms ---
 
 
-class PlaintextRefusedError(AlarmError):
-    """Plaintext that was offered after the last of it was encrypted."""
-
-    code = "plaintext-refused"
-    title = "The server offered messages that are not encrypted."
-    detail = (
-        "All of yours are encrypted, so these were added or changed by someone else. They are not shown and not used."
-    )
-
-
 class LegacyRowsError(AlarmError):
     """Rows that are repeated, left out, out of order or in another conversation."""
 

@@ -16,7 +16,6 @@ from balon_client.migration_problems import (
     LegacyCountsError,
     LegacyRowsError,
     MigrationOverError,
-    PlaintextRefusedError,
 )
 from balon_client.migration_records import LegacyConversation, LegacyRow, MigrationState
 from balon_client.parts import Parts
@@ -40,17 +39,14 @@ class LegacyReader:
 
     async def state(self) -> MigrationState:
         """How far the server says that it is."""
-        self._verify_allowed()
-        state = await self._api.migration()
-        self._verify_allowed()
-        return state
+        return await self._ask(self._api.migration)
 
     async def conversations(self) -> list[LegacyConversation]:
         """All conversations in plaintext, by identifier.
 
         Raises:
             LegacyRowsError: They are repeated or out of order.
-            MigrationOverError, PlaintextRefusedError: Plaintext is refused.
+            MigrationOverError: Plaintext is refused.
         """
         found: list[LegacyConversation] = []
         has_more = True
@@ -106,11 +102,10 @@ class LegacyReader:
             raise MigrationOverError
 
     async def _ask(self, request: Callable[[], Awaitable[T]]) -> T:
-        """Asks only while plaintext is allowed, and takes none that came after it was refused."""
+        """Asks only while plaintext is allowed. What was on its way when another tab or device finished is dropped."""
         self._verify_allowed()
         answer = await request()
-        if self._keyring.content.no_plaintext:
-            raise PlaintextRefusedError
+        self._verify_allowed()
         return answer
 
 
