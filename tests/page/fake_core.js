@@ -124,6 +124,10 @@ class FakeCore extends EventTarget {
     return this.#gates.get(name)?.opened;
   }
 
+  hold(name) {
+    this.#gates.set(name, gate());
+  }
+
   release(name) {
     this.#gates.get(name).open();
   }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from playwright.sync_api import Page, expect
 
 from tests.page.conftest import OPEN, SIGNED_IN, OpenPage, calls, emit, expect_calls, release
+from tests.page.views import OLDER
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -17,6 +18,10 @@ BROKEN = {
     "detail": "Later.",
     "action": "retry",
 }
+
+OVER = {"code": "migration-over", "title": "All of your conversations are encrypted.", "detail": "No.", "action": None}
+OFFLINE = {"code": "network", "title": "Balon's server cannot be reached.", "detail": "Later.", "action": "retry"}
+LOOK_AGAIN_MS = 15_000
 
 
 def open_chat(open_page: OpenPage, state: str, path: str = OPEN, **scenario: Any) -> Page:
@@ -112,6 +117,66 @@ def test_what_another_tab_does_what_failed_and_what_is_a_lie_is_said(open_page: 
     lie = {**BROKEN, "code": "migration-untrue", "title": "The server claims it.", "action": None}
     page = open_chat(open_page, "ready", problems={"migration_status": lie})
     expect(region(page).get_by_role("alert")).to_contain_text("The server claims it.")
+
+
+def test_another_tab_is_looked_after_again_also_when_the_network_failed_once(open_page: OpenPage) -> None:
+    page = open_waiting_for_another_tab(open_page)
+    page.evaluate("problem => (fakeCore.scenario.problems.migration_status = problem)", OFFLINE)
+    page.clock.run_for(LOOK_AGAIN_MS)
+    expect_calls(page, "migration_status", 2)
+    page.evaluate("() => { fakeCore.scenario.problems = {}; fakeCore.migration = 'verified' }")
+    page.clock.run_for(LOOK_AGAIN_MS)
+    expect(region(page)).to_contain_text("All 12 messages are encrypted")
+
+
+def test_a_look_from_before_says_nothing_of_what_was_begun_here_since(open_page: OpenPage) -> None:
+    page = open_waiting_for_another_tab(open_page)
+    page.evaluate("() => fakeCore.hold('legacy_conversations')")
+    page.clock.run_for(LOOK_AGAIN_MS)
+    expect_calls(page, "legacy_conversations", 2)
+    press(page, "Resume")
+    expect(region(page)).to_contain_text("All 12 messages are encrypted")
+    release(page, "legacy_conversations")
+    page.clock.run_for(LOOK_AGAIN_MS)
+    expect(region(page)).to_contain_text("All 12 messages are encrypted")
+    expect(region(page).get_by_role("button", name="Finish")).to_be_visible()
+    assert len(calls(page, "migration_status")) == 2, "nobody else is at work"
+
+
+def test_nothing_in_plaintext_is_shown_once_another_tab_finished(open_page: OpenPage) -> None:
+    page = open_chat(open_page, "paused", OLDER)
+    view = page.get_by_role("region", name="Older conversation")
+    expect(view.get_by_role("article")).to_have_count(2)
+    finish_elsewhere(page)
+    view.get_by_role("button", name="Show more").click()
+    expect(view.get_by_role("alert")).to_contain_text(OVER["title"])
+    expect(view).to_contain_text("It is encrypted by now")
+    expect(page.get_by_role("list", name="Not yet encrypted")).to_have_count(0)
+    assert "fjord" not in page.evaluate("() => document.querySelector('balon-older').textContent")
+    page = open_chat(open_page, "paused")
+    expect(region(page)).to_contain_text("6 of 12 messages are encrypted")
+    finish_elsewhere(page)
+    press(page, "Resume")
+    expect(region(page)).to_contain_text("Balon refuses plaintext in this account from now on.")
+    expect(region(page).get_by_role("alert")).to_have_count(0)
+
+
+def finish_elsewhere(page: Page) -> None:
+    """Another tab finishes, and this one does not hear of it before it asks for something."""
+    script = """over => {
+        fakeCore.migration = "finished";
+        fakeCore.scenario.problems = { read_legacy_conversation: over, start_migration: over };
+    }"""
+    page.evaluate(script, OVER)
+
+
+def open_waiting_for_another_tab(open_page: OpenPage) -> Page:
+    """A page whose time the test moves, and that looks now and then whether another tab is still at work."""
+    page = open_chat(open_page, "elsewhere", held=["migration_status"])
+    page.clock.install()
+    release(page, "migration_status")
+    expect(region(page)).to_contain_text("Another tab or device is encrypting them")
+    return page
 
 
 def test_an_older_conversation_is_read_with_its_mark_and_locking_forgets_it(open_page: OpenPage) -> None:

@@ -1,11 +1,13 @@
 import { toProblem } from "../problems.js";
 
 const OVER = new Set(["none", "finished"]);
+const REFUSES_PLAINTEXT = new Set(["finishing", "finished"]);
 const LOOK_AGAIN_MS = 15_000; // while another tab or device is at work
 
 /** Conversations from before encryption: encrypted here, finished or rolled back, and read meanwhile. */
 export class Migration {
-  #era = 0;
+  #era = 0; // rises when the session ends
+  #turn = 0; // rises whenever something begins or ends here: what was asked before says nothing of it
   #timer = 0;
   #loading = false;
 
@@ -28,6 +30,7 @@ export class Migration {
 
   forget() {
     this.#era += 1;
+    this.#loading = false;
     clearTimeout(this.#timer);
     this.#set(() => this.#clear());
   }
@@ -50,6 +53,11 @@ export class Migration {
     return !OVER.has(this.state) || this.ended === "finished" || Boolean(this.problem);
   }
 
+  /** Whether nothing in plaintext is shown any more. */
+  get refusesPlaintext() {
+    return REFUSES_PLAINTEXT.has(this.known?.state);
+  }
+
   item(id) {
     return this.items.find((item) => item.id === id) ?? null;
   }
@@ -57,18 +65,24 @@ export class Migration {
   // --- Looking ---
 
   async load() {
-    if (this.#loading) return;
-    const era = this.#era;
+    if (this.#loading || this.busy) return;
+    const [era, turn] = [this.#era, this.#turn];
     this.#loading = true;
+    const changes = await this.#look();
+    if (era !== this.#era) return;
+    this.#loading = false;
+    if (turn === this.#turn) this.#show(changes);
+  }
+
+  async #look() {
     try {
       const known = await this.store.call("migration_status");
       const items = OVER.has(known.state) ? [] : await this.store.call("legacy_conversations");
-      if (era === this.#era) this.#show({ known, items, problem: null });
+      return { known, items, problem: null };
     } catch (error) {
       const problem = toProblem(error);
-      if (era === this.#era && problem.code !== "network") this.#set({ problem });
+      return problem.code === "network" ? {} : { problem };
     }
-    this.#loading = false;
   }
 
   #show(changes) {
@@ -110,6 +124,8 @@ export class Migration {
   async #do(busy, call, ended = null) {
     if (this.busy) return;
     const era = this.#era;
+    this.#turn += 1;
+    clearTimeout(this.#timer);
     this.#set({ busy, problem: null, ended: null });
     let changes;
     try {
@@ -119,9 +135,17 @@ export class Migration {
       changes = { problem: toProblem(error) };
     }
     if (era !== this.#era) return;
+    this.#turn += 1;
     this.#show({ ...changes, busy: null, running: null, pausing: false });
+    if (this.problem?.code === "migration-over") return this.#finishedElsewhere();
     const items = OVER.has(this.state) ? [] : await this.store.call("legacy_conversations").catch(() => this.items);
     if (era === this.#era) this.#set({ items });
+  }
+
+  /** Another tab or device finished meanwhile: what is known here is from before. */
+  async #finishedElsewhere() {
+    await this.load();
+    if (this.known?.state === "finished") this.#set({ ended: "finished" });
   }
 
   takeProgress({ task, ...progress }) {

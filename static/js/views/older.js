@@ -19,6 +19,7 @@ class Older extends Element {
   };
 
   willUpdate(changed) {
+    if (this.store.migration.refusesPlaintext) this.page = null;
     if (!changed.has("conversationId")) return;
     this.page = null;
     this.#load();
@@ -37,9 +38,16 @@ class Older extends Element {
       if (id === this.conversationId)
         this.page = { ...page, messages: [...(before?.messages ?? []), ...page.messages] };
     } catch (error) {
-      if (id === this.conversationId) this.problem = toProblem(error);
+      if (id === this.conversationId) this.#refused(toProblem(error));
     }
     this.busy = false;
+  }
+
+  #refused(problem) {
+    this.problem = problem;
+    if (problem.code !== "migration-over") return;
+    this.page = null; // another tab or device finished: nothing in plaintext is shown any more
+    this.store.migration.load();
   }
 
   render() {
@@ -48,12 +56,18 @@ class Older extends Element {
       ${bar(this, title, html`<a class="button small" href="/" data-route>Done</a>`)}
       <div class="log older" tabindex="0" role="region" aria-label="Older conversation" aria-busy=${Boolean(this.busy)}>
         <div class="log-content">
-          <p class="note">Not encrypted: the server could have changed this. You can only read it.</p>
+          <p class="note">${this.#note}</p>
           ${this.page ? this.#messages : nothing}
           ${this.problem ? alarm(this.problem, { actions: { retry: () => this.#load() } }) : nothing} ${this.#more}
         </div>
       </div>
     `;
+  }
+
+  get #note() {
+    return this.store.migration.refusesPlaintext
+      ? "It is encrypted by now: you find it among your conversations."
+      : "Not encrypted: the server could have changed this. You can only read it.";
   }
 
   get #messages() {
