@@ -7,12 +7,13 @@ account is upgraded or `retire_hashes` deletes it (docs/operations.md).
 import base64
 import binascii
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -25,7 +26,7 @@ from balon.protocol.password import LEGACY_ALGORITHM, normalize_login, verify_le
 
 _DJANGO_ALGORITHM = "pbkdf2_sha256"
 _HASH_SIZE = 32
-_BATCH = 500
+_ADOPTED = "adopted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +70,52 @@ def adopt_hashes() -> Counter[str]:
 
     Returns:
         How many were adopted, and how many were left out for which reason.
+
+    Raises:
+        InstallationKeyError: The installation keys are not those that this database was made with.
     """
-    verify_installation_key()
-    counts: Counter[str] = Counter()
-    for user in waiting_accounts().iterator(chunk_size=_BATCH):
-        counts[_adopt_or_reason(user)] += 1
-    return counts
+    return _count_outcomes(waiting_accounts(), _adopt_or_reason)
 
 
-def retire_hashes() -> int:
+def retire_hashes() -> Counter[str]:
     """Deletes the hashes of adopted accounts: the previous release can sign none of them in any more.
 
+    Whoever changed to a password of which no record can be made keeps its hash, and has no record any more.
+
     Returns:
-        How many there were.
+        How many were retired, and how many were not for which reason.
+
+    Raises:
+        InstallationKeyError: The installation keys are not those that this database was made with.
     """
-    retired = 0
-    for user in waiting_accounts().filter(legacy_record__isnull=False).iterator(chunk_size=_BATCH):
+    return _count_outcomes(waiting_accounts().filter(legacy_record__isnull=False), _retire_or_reason)
+
+
+def _count_outcomes(accounts: QuerySet[User], handle: Callable[[User], str]) -> Counter[str]:
+    """Handles each account as it is under its lock, in a transaction of its own: people sign in meanwhile."""
+    verify_installation_key()
+    counts: Counter[str] = Counter()
+    for user_id in list(accounts.values_list("pk", flat=True)):
         with transaction.atomic():
-            _adopt_or_reason(user)  # The previous release may have changed the password since.
-            retired += User.objects.filter(pk=user.pk, password=user.password).update(password=make_password(None))
-    return retired
+            user = waiting_accounts().select_for_update(of=("self",)).filter(pk=user_id).first()
+            if user is not None:
+                counts[handle(user)] += 1
+    return counts
 
 
 def waiting_accounts() -> QuerySet[User]:
     """People with a Django password hash and no keys yet."""
     people = User.objects.filter(is_operator=False, sign_in_record__isnull=True)
     return people.exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX).exclude(password="").order_by("pk")
+
+
+def _retire_or_reason(user: User) -> str:
+    outcome = _adopt_or_reason(user)  # The previous release may have changed the password since.
+    if outcome != _ADOPTED:
+        return outcome
+    user.set_unusable_password()
+    user.save(update_fields=("password",))
+    return "retired"
 
 
 def _adopt_or_reason(user: User) -> str:
@@ -104,7 +125,7 @@ def _adopt_or_reason(user: User) -> str:
     except UnusableHashError as error:
         LegacySignInRecord.objects.filter(pk=user.pk).delete()  # It would stand for a password that was replaced.
         return str(error)
-    return "adopted"
+    return _ADOPTED
 
 
 def _verify_login(login: str) -> None:

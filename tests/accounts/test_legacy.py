@@ -7,9 +7,11 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core.management import call_command
 
 from accounts.decoys import derive_decoy
+from accounts.errors import InstallationKeyError
 from accounts.legacy_hashes import UnusableHashError, adopt_hashes, parse_hash, retire_hashes
 from accounts.models import LegacySignInRecord, SignInRecord, SignInSession, User
 from accounts.sealing import seal_at_rest
@@ -221,10 +223,28 @@ def test_a_hash_that_became_one_of_another_kind_leaves_no_record(dora: Newcomer)
 
 def test_retired_hashes_are_gone_and_their_accounts_still_sign_in(dora: Newcomer):
     User.objects.create(login="erik@example.org", password=next(iter(HASHES)))
-    assert (retire_hashes(), retire_hashes()) == (1, 0)
+    assert (retire_hashes(), retire_hashes()) == ({"retired": 1}, {})
     assert not User.objects.get(login=dora.login).has_usable_password()
     assert User.objects.get(login="erik@example.org").has_usable_password()
     assert dora.upgrade().status_code == 201
+
+
+def test_a_hash_of_which_no_record_can_be_made_is_not_retired(dora: Newcomer):
+    erik = Newcomer("erik@example.org").move_in()
+    changed = next(iter(HASHES))
+    User.objects.filter(login=dora.login).update(password=changed)
+    out = StringIO()
+    call_command("retire_legacy_hashes", stdout=out)
+    assert out.getvalue().splitlines() == ["1 hash of another kind", "1 retired"]
+    assert User.objects.get(login=dora.login).password == changed
+    assert LegacySignInRecord.objects.get().user.login == erik.login
+
+
+def test_under_another_installation_key_nothing_is_retired(dora: Newcomer, settings: Any):
+    settings.BALON_INSTALLATION_KEYS = [Fernet.generate_key().decode()]
+    with pytest.raises(InstallationKeyError):
+        retire_hashes()
+    assert User.objects.get().has_usable_password()
 
 
 def test_what_is_kept_beside_the_hash_is_sealed(dora: Newcomer):

@@ -13,5 +13,6 @@ class Command(BaseCommand):
     help = "Deletes the Django password hashes of adopted accounts; the previous release cannot sign them in after it."
 
     def handle(self, *_: Any, **__: Any) -> None:
-        """Prints how many there were."""
-        self.stdout.write(f"Retired {retire_hashes()} password hashes.")
+        """Prints a line for each outcome with its count, and no names."""
+        for outcome, count in sorted(retire_hashes().items()):
+            self.stdout.write(f"{count} {outcome}")
