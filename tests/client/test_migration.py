@@ -1,11 +1,12 @@
 """A migration from plaintext: begun, paused, read meanwhile, rolled back, finished; one tab at a time (A40)."""
 
 import asyncio
+import copy
 
 import pytest_asyncio
 
 from balon_client.errors import ProblemError
-from balon_client.migration_marks import refuse_plaintext
+from balon_client.migration_marks import note_offered, refuse_plaintext
 from tests.client.conftest import ALICE
 from tests.client.doubles.platform import settle
 from tests.client.fake_migration import legacy_conversation
@@ -52,6 +53,17 @@ async def test_an_account_without_plaintext_asks_for_nothing(alice, server):
 async def test_an_account_from_before_encryption_may_have_none_either(old, server):
     server.state.migrations.clear()
     assert (await old.migration_status())["state"] == "none"
+
+
+async def test_an_account_that_was_loaded_without_texts_can_refuse_plaintext(old, server):
+    server.load_legacy(server.account_of(ALICE))
+    status = await old.migration_status()
+    assert (status["state"], status["conversations"], status["messages"]) == ("verified", 0, 0)
+    assert note_offered(0, 0)(copy.deepcopy(old.keys.parts.keyring.content)), "it is saved that there was an offer"
+    assert (await finish(old, old.finish_migration()))["state"] == "finished"
+    tab = await reopen(old)
+    assert tab.keys.parts.keyring.content.no_plaintext is True
+    assert (await tab.migration_status())["state"] == "finished"
 
 
 async def test_everything_is_encrypted_read_back_and_then_deleted(old, server):

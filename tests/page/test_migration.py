@@ -75,6 +75,22 @@ def test_from_start_to_finish(open_page: OpenPage) -> None:
     assert calls(page, "start_migration") == [[None], [None]]
 
 
+def test_where_nothing_is_from_before_encryption_one_can_refuse_plaintext(open_page: OpenPage) -> None:
+    page = open_chat(open_page, "verified", older=0, held=["purge"])
+    empty = page.get_by_role("region", name="No older conversations")
+    expect(empty).to_contain_text("There is nothing from before encryption. Finish, and plaintext is refused for ever.")
+    expect(empty.get_by_role("button")).to_have_text(["Finish", "Later"])
+    empty.get_by_role("button", name="Finish").click()
+    question = page.get_by_role("alertdialog", name="Refuse plaintext?")
+    expect(question).to_contain_text("no way back")
+    assert calls(page, "finish_migration") == []
+    question.get_by_role("button", name="Finish").click()
+    expect(empty).to_contain_text("Finishing.")
+    expect(empty.get_by_role("progressbar")).to_have_count(0)
+    release(page, "purge")
+    expect(region(page)).to_contain_text("Balon refuses plaintext in this account from now on.")
+
+
 def test_rolling_back_asks_first(open_page: OpenPage) -> None:
     page = open_chat(open_page, "verified")
     press(page, "Roll back")

@@ -250,6 +250,9 @@ VIEWS = {
         steps(settled, button("Resume"), see("could not be encrypted")),
     ),
     "migrated": View({**SIGNED_IN, "migration": "verified"}, f"{OPEN}#settings", see("was read back and opened")),
+    "migration-empty": View(
+        {**SIGNED_IN, "migration": "verified", "older": 0}, OPEN, steps(settled, see("nothing from before encryption"))
+    ),
     "finishing": View({**SIGNED_IN, "migration": "verified"}, OPEN, steps(settled, button("Finish"))),
     "older": View({**SIGNED_IN, "migration": "ready"}, OLDER, read_older),
     "imported": View(

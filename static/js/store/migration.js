@@ -53,6 +53,11 @@ export class Migration {
     return !OVER.has(this.state) || this.ended === "finished" || Boolean(this.problem);
   }
 
+  /** Whether there is nothing to encrypt, and the account might refuse plaintext at once. */
+  get isEmpty() {
+    return this.known?.state === "verified" && this.known.conversations === 0;
+  }
+
   /** Whether nothing in plaintext is shown any more. */
   get refusesPlaintext() {
     return REFUSES_PLAINTEXT.has(this.known?.state);

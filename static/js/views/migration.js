@@ -14,6 +14,13 @@ const QUESTIONS = {
       "plaintext, and there is no way back: from then on this account refuses plaintext, on every device.",
     label: "Finish",
   },
+  refuse: {
+    title: "Refuse plaintext?",
+    text:
+      "From then on this account refuses plaintext, on every device, and there is no way back. If you do have older " +
+      "conversations, ask whoever runs this server to bring them in first: afterwards they cannot be.",
+    label: "Finish",
+  },
   rollback: {
     title: "Roll back?",
     text:
@@ -34,11 +41,13 @@ class MigrationRegion extends Element {
   }
 
   render() {
-    const { concerns, postponed } = this.#migration;
+    const { concerns, postponed, isEmpty, ended } = this.#migration;
     if (!concerns || (postponed && !this.inSettings)) return nothing;
     return html`
       <section class="migration" aria-labelledby="migration-title">
-        <h2 id="migration-title">Encrypt your older conversations</h2>
+        <h2 id="migration-title">
+          ${isEmpty && !ended ? "No older conversations" : "Encrypt your older conversations"}
+        </h2>
         ${this.#text} ${this.#progress} ${this.#problem} ${this.#failed}
         <p class="said" aria-live="polite">${this.#said}</p>
         <div class="button-row">${this.#buttons}</div>
@@ -51,13 +60,15 @@ class MigrationRegion extends Element {
   // --- What is said ---
 
   get #text() {
-    const { known, state, busy, ended } = this.#migration;
+    const { known, state, busy, ended, isEmpty } = this.#migration;
     if (ended === "finished")
       return html`<p>
-        All of your conversations are encrypted, and the plaintext is deleted. Balon refuses plaintext in this account
-        from now on.
+        All of your conversations are encrypted, and no plaintext is left. Balon refuses plaintext in this account from
+        now on.
       </p>`;
     if (!known || busy) return nothing;
+    if (isEmpty)
+      return html`<p>There is nothing from before encryption. Finish, and plaintext is refused for ever.</p>`;
     const all = plural(known.messages, "message");
     const texts = {
       ready: html`${all} in ${plural(known.conversations, "conversation")} were written before Balon encrypted. Whoever
@@ -74,8 +85,8 @@ class MigrationRegion extends Element {
   }
 
   get #progress() {
-    const { busy, running } = this.#migration;
-    if (!busy) return nothing;
+    const { busy, running, isEmpty } = this.#migration;
+    if (!busy || isEmpty) return nothing;
     const { done = 0, total = 0 } = running ?? {};
     return html`
       <progress
@@ -125,10 +136,10 @@ class MigrationRegion extends Element {
 
   /** The numbers are in the progress bar for whoever asks; a reader is told of the beginning and of the end. */
   get #said() {
-    const { busy, pausing, ended, known } = this.#migration;
+    const { busy, pausing, ended, known, isEmpty } = this.#migration;
     if (pausing) return "Pausing…";
     if (busy === "start") return "Encrypting. You can go on chatting; closing the tab loses nothing.";
-    if (busy === "finish") return "Deleting the plaintext.";
+    if (busy === "finish") return isEmpty ? "Finishing." : "Deleting the plaintext.";
     if (busy === "rollback") return "Rolling back.";
     if (ended === "rolled back") return "Rolled back. Your older conversations are in plaintext, as they were.";
     return known?.paused ? "Paused." : nothing;
@@ -138,7 +149,7 @@ class MigrationRegion extends Element {
 
   /** What begins something becomes what ends it, in its place, so that the keyboard stays there. */
   get #buttons() {
-    const { state, busy, pausing, ended, known } = this.#migration;
+    const { state, busy, pausing, ended, known, isEmpty } = this.#migration;
     const button = (label, run, { primary = false, disabled = false } = {}) => html`
       <button
         type="button"
@@ -156,6 +167,7 @@ class MigrationRegion extends Element {
     if (ended === "finished") return [button("Understood", () => this.#postpone())];
     if (busy === "start") return [button("Pause", () => this.#migration.pause(), { disabled: pausing })];
     if (busy === "rollback") return [back];
+    if (isEmpty) return [finish(() => (this.asking = "refuse")), ...later];
     const rows = {
       ready: () => [start("Start"), ...later],
       paused: () => [start("Resume"), back, ...later],
@@ -173,7 +185,7 @@ class MigrationRegion extends Element {
 
   get #question() {
     const { title, text, label } = QUESTIONS[this.asking];
-    const run = { finish: () => this.#migration.finish(), rollback: () => this.#migration.rollBack() }[this.asking];
+    const run = this.asking === "rollback" ? () => this.#migration.rollBack() : () => this.#migration.finish();
     return html`<balon-confirm
       .title=${title}
       .text=${text}

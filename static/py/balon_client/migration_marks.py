@@ -19,8 +19,9 @@ def note_offered(conversations: int, messages: int) -> Change:
             conversations=max(before.conversations, conversations),
             messages=max(before.messages, messages),
         )
+        is_news = after != content.migration
         content.migration = after
-        return after != before
+        return is_news
 
     return change
 

@@ -39,7 +39,7 @@ class Phase(StrEnum):
     """Another tab or device is."""
     PAUSED = "paused"
     VERIFIED = "verified"
-    """All that is left is Finish, or Roll back."""
+    """All that is left is Finish, or Roll back. So it is from the beginning where there are no conversations."""
     FINISHING = "finishing"
     """Plaintext is refused from now on; the server is still deleting it."""
     FINISHED = "finished"
