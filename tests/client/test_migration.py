@@ -5,6 +5,7 @@ import copy
 
 import pytest_asyncio
 
+from balon_client import migration_desk
 from balon_client.errors import ProblemError
 from balon_client.migration_marks import note_offered, refuse_plaintext
 from tests.client.conftest import ALICE
@@ -248,6 +249,33 @@ async def test_what_is_wrong_with_one_conversation_stops_no_other(old, server):
     assert [(each["title"], each["problem"]["title"]) for each in moved["failed"]] == [("About fjords", "Refused.")]
     assert moved["state"] == "paused"
     assert (await move(old))["state"] == "verified"
+
+
+async def test_more_than_an_account_has_room_for_is_not_begun(old, server, monkeypatch):
+    monkeypatch.setattr(migration_desk, "MAX_REMEMBERED", len(OLD) - 1)
+    assert await refused(old.start_migration(None)) == "migration-too-large"
+    assert not server.asked("POST", f"{MIGRATION}.*")
+    assert (await old.migration_status())["state"] == "ready"
+    assert len(await old.legacy_conversations()) == len(OLD), "it stays readable"
+
+
+async def test_what_was_begun_of_more_than_there_is_room_for_can_be_rolled_back(old, server, monkeypatch):
+    before = plaintext_of(server)
+    await move(old)
+    monkeypatch.setattr(migration_desk, "MAX_REMEMBERED", len(OLD) - 1)
+    assert await refused(old.start_migration(None)) == "migration-too-large"
+    await finish(old, old.roll_back_migration())
+    assert plaintext_of(server) == before
+
+
+async def test_where_others_take_the_room_they_can_be_deleted(old, server, monkeypatch):
+    sent = await old.say("Today's own conversation")
+    monkeypatch.setattr(migration_desk, "MAX_REMEMBERED", len(OLD))
+    assert await refused(old.start_migration(None)) == "migration-full"
+    assert not server.asked("POST", f"{MIGRATION}.*")
+    await old.delete_conversation(sent["conversation_id"])
+    assert (await move_and_finish(old))["state"] == "finished"
+    assert await refused(old.start_migration(None)) == "migration-over"
 
 
 async def test_locking_ends_it_and_it_goes_on_afterwards(old, server):

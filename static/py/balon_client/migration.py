@@ -166,6 +166,7 @@ class Migrator:
             SettingsRefusedError: The size is none.
             MigrationRunningError: It runs already.
             MigrationElsewhereError: Another tab is at work.
+            MigrationFullError, MigrationTooLargeError: The keyring has no room for all of it; nothing was begun.
             AlarmError: What the server says of it does not hold.
         """
         if batch is not None and (type(batch) is not int or batch not in BATCHES):
@@ -182,6 +183,7 @@ class Migrator:
         survey = await self._survey()
         if survey.server.state == "none":
             raise MigrationOverError
+        self._desk.verify_room(survey)
         run = self._run = MigrationRun(self._parts, survey.ledger)
         self._pace = Pace(self._parts.platform.clock, run.wait)
         try:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from balon_client.chat_parts import ChatParts
 from balon_client.import_marks import keep_import_key
+from balon_client.import_writing import MAX_REMEMBERED
 from balon_client.keyring_model import Seen
 from balon_client.migration_held import HeldConversations
 from balon_client.migration_lease import Lease
@@ -14,7 +15,9 @@ from balon_client.migration_marks import note_offered
 from balon_client.migration_problems import (
     LegacyCountsError,
     MigrationEndedError,
+    MigrationFullError,
     MigrationOverError,
+    MigrationTooLargeError,
     UntrueProgressError,
 )
 from balon_client.migration_reading import LegacyReader
@@ -103,6 +106,20 @@ class MigrationDesk:
     def note(self, survey: Survey) -> None:
         """Notes how much there is, so that nothing of it can be left out later."""
         self.parts.keyring.change(note_offered(len(survey.conversations), survey.ledger.messages))
+
+    def verify_room(self, survey: Survey) -> None:
+        """Checks that the keyring has room for all of it, so that nobody encrypts a part for nothing.
+
+        Raises:
+            MigrationTooLargeError: It never has.
+            MigrationFullError: It has not, with what else it remembers.
+        """
+        if len(survey.conversations) > MAX_REMEMBERED:
+            raise MigrationTooLargeError
+        held, remembered = self.held, self.parts.keyring.content.conversations
+        new = sum(held is None or held.id_of(each) not in remembered for each in survey.conversations)
+        if len(remembered) + new > MAX_REMEMBERED:
+            raise MigrationFullError
 
     # --- Encrypted conversations ---
 

@@ -46,11 +46,26 @@ class MigrationEndedError(ClientError):
 
 
 class MigrationFullError(ClientError):
-    """More conversations than the keyring can remember."""
+    """More conversations than the keyring can remember, those of before encryption and others together."""
 
     code = "migration-full"
-    title = "Your account holds as many conversations as Balon can remember."
-    detail = "What is encrypted stays so. Delete encrypted conversations that you do not need, then resume."
+    title = "Your account has no room for all of your older conversations."
+    detail = (
+        "Balon remembers something of each conversation, and of 1600 at most. Delete some that you do not need from your "
+        "list, then go on. What is encrypted stays so."
+    )
+
+
+class MigrationTooLargeError(ClientError):
+    """More conversations from before encryption than any keyring can remember: Finish would be out of reach."""
+
+    code = "migration-too-large"
+    title = "You have more older conversations than an account has room for."
+    detail = (
+        "Balon remembers something of each conversation, and of 1600 at most, so nothing was begun. You can go on reading "
+        "them in plaintext, and roll back what was encrypted before. Ask whoever runs this server to split them among "
+        "several accounts."
+    )
 
 
 class MigrationBrokenOffError(ClientError):
