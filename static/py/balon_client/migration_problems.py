@@ -51,8 +51,8 @@ class MigrationFullError(ClientError):
     code = "migration-full"
     title = "Your account has no room for all of your older conversations."
     detail = (
-        "Balon remembers something of each conversation, and of 1600 at most. Delete some that you do not need from your "
-        "list, then go on. What is encrypted stays so."
+        "Balon remembers something of each conversation, and of 1600 at most. Delete some that you do not need from "
+        "your list, then go on. What is encrypted stays so."
     )
 
 
@@ -62,9 +62,9 @@ class MigrationTooLargeError(ClientError):
     code = "migration-too-large"
     title = "You have more older conversations than an account has room for."
     detail = (
-        "Balon remembers something of each conversation, and of 1600 at most, so nothing was begun. You can go on reading "
-        "them in plaintext, and roll back what was encrypted before. Ask whoever runs this server to split them among "
-        "several accounts."
+        "Balon remembers something of each conversation, and of 1600 at most, so nothing was begun. You can go on "
+        "reading them in plaintext, and roll back what was encrypted before. Ask whoever runs this server to split them "
+        "among several accounts."
     )
 
 
