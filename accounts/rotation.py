@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.dispatch import Signal
 
 from accounts.changes import replace_sign_in, verify_change
 from accounts.deletion import cancel_deletion
@@ -49,13 +50,19 @@ class Rotation:
     conversations: Mapping[UUID, Rekey]
 
 
-def count_rotation(user: User) -> None:
-    """Counts an attempt; before the body is read, since that may be a large one.
+rotation_asked = Signal()
+"""Sent with the `user_id` of whoever asks for a rotation: a receiver that raises refuses it (conversations/apps.py)."""
+
+
+def admit_rotation(user: User) -> None:
+    """Counts an attempt, and asks whoever may refuse it; before the body is read, since that may be a large one.
 
     Raises:
         Throttled: One too many.
+        APIException: What a receiver of `rotation_asked` raises.
     """
     count_attempt("rotate-keys", user.pk.bytes, Limit(*settings.BALON_LIMIT_ROTATION))
+    rotation_asked.send(sender=User, user_id=user.pk)
 
 
 def rotate_keys(*, session: SignInSession, proved: ProvedBody, rotation: Rotation) -> SignInSession:

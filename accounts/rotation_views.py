@@ -87,7 +87,7 @@ class KeysView(APIView):
     def post(self, request: Request) -> Response:
         """Replaces them, here and in every conversation; all other sessions end."""
         session = require_session(request)
-        rotation.count_rotation(session.user)
+        rotation.admit_rotation(session.user)
         proved = large_proved_body_of(request, self.max_body_size)
         shape = RotationSerializer(data=request.data)
         shape.is_valid(raise_exception=True)

@@ -1,4 +1,4 @@
-"""The app's name for Django."""
+"""The app's name for Django, and what it has to say about what accounts do."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,10 @@ class ConversationsConfig(AppConfig):
 
     name = "conversations"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Lets no account replace its keys while a migration holds conversations of it."""
+        from accounts.rotation import rotation_asked  # noqa: PLC0415 - models are ready only now
+        from conversations.migration_selectors import require_none_held  # noqa: PLC0415
+
+        rotation_asked.connect(require_none_held, dispatch_uid="conversations.held")

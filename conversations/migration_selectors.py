@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
-from conversations.errors import MigrationIncompleteError, NotFoundError
+from conversations.errors import MigrationIncompleteError, MigrationOpenError, NotFoundError
 from conversations.models import (
     HeldConversation,
     LegacyConversation,
@@ -113,6 +113,19 @@ def require_complete(user_id: UUID) -> None:
     plain = _count_texts(user_id) - staged - verified
     if plain or staged:
         raise MigrationIncompleteError(plain=plain, staged=staged, verified=verified)
+
+
+def require_none_held(*, user_id: UUID, **_: object) -> None:
+    """Makes sure that a migration holds no conversation of a person. Receives `rotation_asked` too.
+
+    Raises:
+        MigrationOpenError: It holds one.
+    """
+    if HeldConversation.objects.filter(legacy_conversation__holder_id=user_id).exists():
+        raise MigrationOpenError(
+            "Texts from before encryption are still being moved into conversations of this account. "
+            "Finish that or roll it back first."
+        )
 
 
 @snapshot()

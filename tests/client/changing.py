@@ -132,10 +132,12 @@ class ChangingServer(FakeServer):
         if session is None:
             raise problem(401, "not-authenticated")
         account = self._account_by_id(session["user_id"])
-        self._verify(account, AuthAction.ROTATE_KEYS, _parts(ask.proof), ask.body)
-        _require_next(account, content)
         rooms = {each["id"]: each for each in self.state.conversations.values()}
         mine = {id_ for id_, room in rooms.items() if account["user_id"] in self.members_of(room)}
+        if any(map(self.is_held, mine)):
+            raise problem(409, "migration-open")
+        self._verify(account, AuthAction.ROTATE_KEYS, _parts(ask.proof), ask.body)
+        _require_next(account, content)
         if {part["conversation_id"] for part in content["conversations"]} != mine:
             raise problem(400, "rotation-incomplete")
         subject = subject_of(content)

@@ -10,6 +10,7 @@ from tests.client.changing import changing_server, signs_in_elsewhere
 from tests.client.company import bring_in, conversation_of, room, texts
 from tests.client.conftest import ALICE, BOB
 from tests.client.fake_rooms import problem, roster_of
+from tests.client.migrating import finish, make_old, move
 from tests.client.rotating import LIST, NEW, PATH, THIRD, begun, bundle_of, rotate, rsa_kid_in, sent, verify_whole
 from tests.client.tab import refused
 
@@ -95,6 +96,18 @@ async def test_it_gives_up_after_a_few_times(alice, server, code):
     assert await refused(rotate(alice)) == "rotation-busy"
     assert len(server.asked("POST", PATH)) == 4
     assert alice.session["state"] == "signed-in"
+
+
+async def test_while_old_conversations_are_encrypted_it_is_told_so_at_once(alice, server):
+    conversation_id = await begun(alice)
+    await make_old(alice)
+    assert (await move(alice))["state"] == "verified"
+    assert await refused(rotate(alice)) == "rotation-migrating"
+    assert len(server.asked("POST", PATH)) == 1
+    assert server.account_of(ALICE)["account_version"] == 1
+    await finish(alice, alice.finish_migration())
+    assert (await rotate(alice))["session"]["state"] == "signed-in"
+    assert rsa_kid_in(server, conversation_id) == bundle_of(server).rsa_kid
 
 
 async def test_a_change_of_the_password_elsewhere_ends_it(alice, server):

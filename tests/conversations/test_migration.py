@@ -28,7 +28,7 @@ from conversations.models import (
     MigrationRow,
 )
 from conversations.streams import StreamDraft, begin_stream
-from tests.accounts.rotating import rotation_body, send_rotation, with_new_keys
+from tests.accounts.rotating import everything, rotation_body, send_rotation, with_new_keys
 from tests.accounts.test_deletion import ask, make_due
 from tests.browsers import Browser, signed_up
 from tests.keys import envelope, uuid7
@@ -466,12 +466,19 @@ def test_what_is_deleted_is_not_read_first(mover: Mover, bob: Browser):
 
 
 def test_while_it_runs_keys_cannot_be_replaced_and_afterwards_they_can(mover: Mover, five: str, alice: Browser):
-    fresh = with_new_keys(alice.keys)
-    answer = send_rotation(alice, rotation_body(alice, fresh))
-    assert code(answer) == (400, "rotation-incomplete")
+    fresh, before = with_new_keys(alice.keys), everything()
+    for body in (rotation_body(alice, fresh), {}, b"no JSON"):
+        assert code(send_rotation(alice, body)) == (409, "migration-open")
+    assert everything() == before
     assert mover.stage(five).status_code == 200
+    mover.repeat("rollback", "ready")
+    assert code(send_rotation(alice, {})) == (400, "invalid")
     mover.move().repeat("finish", "finished")
     assert send_rotation(alice, rotation_body(alice, fresh)).status_code == 200
+
+
+def test_a_migration_of_somebody_else_keeps_nobody_from_new_keys(five: str, bob: Browser):
+    assert send_rotation(bob, rotation_body(bob, with_new_keys(bob.keys))).status_code == 200
 
 
 def test_counts_for_itself_and_not_as_messages(mover: Mover, five: str, settings: Any, monkeypatch: pytest.MonkeyPatch):

@@ -87,7 +87,7 @@ class Rotation:
             WrongPasswordError: The old one is not the password; nothing was sent.
             PasswordSizeError: One is empty or too long; nothing was sent.
             UnverifiedConversationError: A conversation does not hold; nothing was changed.
-            RotationBusyError, RotationTooLargeError: Nothing was changed.
+            RotationBusyError, RotationTooLargeError, RotationMigratingError: Nothing was changed.
             AccountChangedError: Another device was faster; nothing was changed.
             NotChangedError: The request was lost; nothing was changed.
             OutcomeUnknownError: The answer was lost, and the server cannot be asked.

@@ -20,6 +20,7 @@ MAX_BODY: Final = 32 << 20
 _SENDS: Final = 3
 _CONFLICTS: Final = frozenset({"roster-conflict", "rotation-incomplete", "version-conflict"})
 _TOO_LARGE: Final = "too-large"
+_MIGRATING: Final = "migration-open"
 _REFUSED_PROOF: Final = "proof-refused"
 
 
@@ -29,6 +30,14 @@ class RotationTooLargeError(ClientError):
     code = "rotation-too-large"
     title = "Your keys were not replaced: you are in too many conversations to do it at once."
     detail = "Nothing was changed. Delete or leave conversations that you need no more, then try again."
+
+
+class RotationMigratingError(ClientError):
+    """Conversations from before encryption that are on their way, so that their keys cannot be replaced."""
+
+    code = "rotation-migrating"
+    title = "Your keys were not replaced: your older conversations are not all encrypted yet."
+    detail = "Nothing was changed. Finish encrypting your older conversations, or roll it back; then try again."
 
 
 class RotationRequest:
@@ -61,7 +70,7 @@ class RotationRequest:
             What the server keeps now; None where a conversation or the keyring was changed in the meantime.
 
         Raises:
-            RotationTooLargeError, AccountChangedError, NotChangedError: Nothing was changed.
+            RotationTooLargeError, RotationMigratingError, AccountChangedError, NotChangedError: Nothing was changed.
             OutcomeUnknownError: No answer came, and the server cannot be asked.
             AlarmError: The server lied.
         """
@@ -123,11 +132,14 @@ def _verify_conflict(refusal: ClientError) -> None:
 
     Raises:
         RotationTooLargeError: Of the server's opinion too.
+        RotationMigratingError: A migration of the account is to be finished or rolled back first.
         NotChangedError: The proof came too late: a challenge lasts a minute.
         ProblemError: Any other refusal.
     """
     if refusal.problem_code == _TOO_LARGE:
         raise RotationTooLargeError from None
+    if refusal.problem_code == _MIGRATING:
+        raise RotationMigratingError from None
     if refusal.problem_code == _REFUSED_PROOF:
         raise NotChangedError from None
     if refusal.problem_code not in _CONFLICTS:
