@@ -116,8 +116,10 @@ def _store_meta(user_id: UUID, conversation_id: UUID, draft: MetaDraft) -> None:
     )
 
 
-def mark_verified(worker: Worker, *, legacy_conversation_id: UUID, message_ids: frozenset[UUID]) -> MigrationState:
+def mark_verified(worker: Worker, *, legacy_conversation_id: UUID, message_ids: frozenset[UUID]) -> None:
     """Notes that the client read messages back, opened them and found what it had sealed.
+
+    How far the account is, it does not count: that would take longer with each call.
 
     Raises:
         NotFoundError: One of them is not staged in this conversation; nothing changed then.
@@ -132,7 +134,6 @@ def mark_verified(worker: Worker, *, legacy_conversation_id: UUID, message_ids: 
         if len(found) != len(message_ids):
             raise NotFoundError
         MigrationRow.objects.filter(pk__in=found).update(is_verified=True)
-    return get_state(user_id=worker.user_id, session_id=worker.session_id)
 
 
 def roll_back(worker: Worker) -> MigrationState:

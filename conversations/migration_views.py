@@ -146,16 +146,16 @@ class VerifiedView(APIView):
 
     quotas: ClassVar[dict[str, str]] = _QUOTAS
 
-    @extend_schema(operation_id="migration_verified", request=VerifiedSerializer, responses=MigrationStateSerializer)
+    @extend_schema(operation_id="migration_verified", request=VerifiedSerializer, responses={204: None})
     def post(self, request: Request) -> Response:
         """Notes that they opened and say what they must."""
         session, shape = require_session(request), _validate(VerifiedSerializer(data=request.data))
-        state = migration.mark_verified(
+        migration.mark_verified(
             shape.to_worker(session),
             legacy_conversation_id=shape.validated_data["legacy_conversation_id"],
             message_ids=frozenset(shape.validated_data["message_ids"]),
         )
-        return Response(serialize_state(state))
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class RollbackView(APIView):

@@ -226,7 +226,7 @@ class Migrations:
             raise problem(409, "seq-conflict")
         messages.append({**message, "position": number, "sender_id": account["user_id"]})
 
-    def _note_verified(self, ask, account) -> dict:
+    def _note_verified(self, ask, account) -> None:
         self._writable(ask, account)
         legacy = self._found(account)["conversations"][ask.content["legacy_conversation_id"]]
         there = [each["message_id"] for each in self._staged(legacy)]
@@ -234,7 +234,6 @@ class Migrations:
             raise problem(404, "not-found")
         new = [each for each in ask.content["message_ids"] if each not in legacy["verified"]]
         legacy["verified"] = [*legacy["verified"], *new]
-        return self._migration(ask, account)
 
     # --- Ending ---
 
@@ -279,7 +278,7 @@ MIGRATION_ROUTES = [
     ("POST", "migration/lease/release", 204, Migrations._release_lease),
     ("POST", "migration/conversations/[^/]+/begin", 201, Migrations._begin_held),
     ("POST", "migration/batches", 200, Migrations._post_batch),
-    ("POST", "migration/verified", 200, Migrations._note_verified),
+    ("POST", "migration/verified", 204, Migrations._note_verified),
     ("POST", "migration/rollback", 200, Migrations._roll_back),
     ("POST", "migration/finish", 200, Migrations._finish),
 ]

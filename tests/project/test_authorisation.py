@@ -34,6 +34,7 @@ WHO = ("visitor", "stranger", "invited", "reader", "member", "owner", "operator"
 Status = int | tuple[int, str]
 UNSIGNED: Status = (401, "not-signed-in")
 UNPROVED: Status = (401, "proof-refused")
+MIGRATING: Status = (409, "migration-open")
 NOTHING: Status = (404, "not-found")
 FORBIDDEN: Status = (403, "forbidden")
 
@@ -149,7 +150,8 @@ API: dict[tuple[str, str], Rule] = {
     ("POST", "api/v1/accounts/login-name"): Rule(people(UNPROVED), lambda one, _: one.keys.rename_body()),
     ("POST", "api/v1/accounts/kdf"): Rule(people(UNPROVED), lambda one, _: one.keys.record_body()),
     ("POST", "api/v1/accounts/keys"): Rule(
-        people(UNPROVED), lambda one, _: rotation_body(one, with_new_keys(one.keys), conversations=[])
+        (UNSIGNED, *(UNPROVED,) * 4, MIGRATING, UNSIGNED),
+        lambda one, _: rotation_body(one, with_new_keys(one.keys), conversations=[]),
     ),
     ("POST", "api/v1/accounts/recovery"): Rule(
         everyone((401, "proof-refused")), lambda one, _: one.keys.recover_body(one.keys.with_new_kit())
@@ -192,7 +194,7 @@ API: dict[tuple[str, str], Rule] = {
     ("POST", "api/v1/migration/lease/release"): Rule(people(204), lambda _, world: {"lease": world.mover.lease}),
     ("POST", f"{TEXTS}/begin"): Rule(holder(200), lambda _, world: held_body(world)),
     ("POST", "api/v1/migration/batches"): Rule(holder(200), lambda _, world: batch_of(world)),
-    ("POST", "api/v1/migration/verified"): Rule(holder(200), lambda _, world: verified_of(world)),
+    ("POST", "api/v1/migration/verified"): Rule(holder(204), lambda _, world: verified_of(world)),
     ("POST", "api/v1/migration/rollback"): Rule(holder(200), lambda _, world: {"lease": world.mover.lease}),
     ("POST", "api/v1/migration/finish"): Rule(
         holder((409, "migration-incomplete")), lambda _, world: {"lease": world.mover.lease}
