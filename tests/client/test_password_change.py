@@ -1,5 +1,6 @@
 """A new password (docs/protocol.md section 5): all of it or nothing, whatever breaks and whoever lies (A31)."""
 
+import asyncio
 import contextlib
 
 import pytest
@@ -146,6 +147,53 @@ async def test_the_other_tab_waits_for_a_change_that_ended_its_requests(alice, o
     await other_tab.left("account-changed")
     assert [event["reason"] for event in other_tab.told("session")] == ["account-changed"]
     assert (alice.session["state"], other_tab.session["state"]) == ("signed-in", "signed-in")
+
+
+def at_the_answer(tab, path, act):
+    """Does something when the server has changed the account, and the tab has not heard of it."""
+    send = tab.platform.http.request
+
+    async def answer_late(method, asked, **parts):
+        answer = await send(method, asked, **parts)
+        if asked.endswith(path):
+            await act()
+        return answer
+
+    tab.platform.http.request = answer_late
+
+
+@pytest.mark.parametrize("is_cookie_old", [False, True])
+async def test_a_tab_that_opens_during_a_change_waits_for_it(alice, alices_browser, server, is_cookie_old):
+    """The server has another version of the account than the record, or none of a session whose cookie it renewed."""
+    other, booting = alices_browser.open_tab(), []
+    if is_cookie_old:
+        server.lie("GET", "/api/v1/session", lambda _: {"state": "none", "csrf": ""}, times=1)
+
+    async def boot() -> None:
+        booting.append(asyncio.ensure_future(other.boot()))
+        await settle()
+        assert alices_browser.storage.record is not None
+
+    at_the_answer(alice, "/password", boot)
+    assert (await alice.change_password(password(), password(NEW)))["state"] == "signed-in"
+    assert (await booting[0])["state"] == "signed-in"
+    assert other.keys.parts.account.account_version == alice.keys.parts.account.account_version == 2
+    assert alice.alarms == other.alarms == []
+
+
+async def test_a_tab_that_was_locked_during_its_change_and_unlocked_by_another_one_waits_for_nobody(
+    alice, other_tab, server
+):
+    async def lock_and_unlock() -> None:
+        await alice.lock()
+        await other_tab.left("locked")
+        await other_tab.unlock(password())
+        await settle()
+
+    at_the_answer(alice, "/password", lock_and_unlock)
+    assert await refused(alice.change_password(password(), password(NEW))) == "signed-out"
+    await other_tab.until(lambda: other_tab.session["state"] == "signed-out", "the outdated session has ended")
+    assert (alice.session["state"], alice.keys) == ("signed-out", None)
 
 
 async def test_another_device_is_signed_out(alice, second_device):

@@ -1,7 +1,6 @@
 """A session whose account changes while it lasts: this tab goes on with what is new, and the other tabs follow it."""
 
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any
 
@@ -24,11 +23,6 @@ class AccountSession(Session):
     def __init__(self, platform: Platform, events: Events) -> None:
         super().__init__(platform, events)
         self.legacy = LegacyAccounts(platform, self._api, self.accounts)
-        self._tabs = platform.tabs
-
-    def changing(self) -> AbstractAsyncContextManager[None]:
-        """Held during a change: until it is done, no tab judges this session by the version of the account."""
-        return self._tabs.lock("account")
 
     async def opened_account(self) -> OpenedAccount:
         """The signed-in account as it stands, with what waited for the keyring saved.
@@ -95,15 +89,17 @@ class AccountSession(Session):
 
     async def _follow_change(self) -> None:
         """Another tab changed password or login name: this one goes on with the record that it wrote."""
-        async with self._change:
-            found = await self._store.load()
-            if found is None or self._is_own(found) or self._person not in {None, found.kept.active.user_id}:
-                return
-            before, self._open = self._open, None
-            if before is not None:
-                await before.close()
-                self._events.clear()
-            await self._take_over("account-changed")
+        await self._judge(self._take_change)
+
+    async def _take_change(self, *, is_settled: bool) -> bool:
+        found = await self._store.load()
+        if found is None or self._is_own(found) or self._person not in {None, found.kept.active.user_id}:
+            return True
+        before, self._open = self._open, None
+        if before is not None:
+            await before.close()
+            self._events.clear()
+        return await self._take_over("account-changed", is_settled=is_settled)
 
     def _is_own(self, found: Found) -> bool:
         return self._kept is not None and self._kept.is_of(found.kept.active)

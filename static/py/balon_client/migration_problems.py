@@ -63,8 +63,8 @@ class MigrationTooLargeError(ClientError):
     title = "You have more older conversations than an account has room for."
     detail = (
         "Balon remembers something of each conversation, and of 1600 at most, so nothing was begun. You can go on "
-        "reading them in plaintext, and roll back what was encrypted before. Ask whoever runs this server to split them "
-        "among several accounts."
+        "reading them in plaintext, and roll back what was encrypted before. Ask whoever runs this server to split "
+        "them among several accounts."
     )
 
 

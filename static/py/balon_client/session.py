@@ -5,6 +5,8 @@ ends with fewer keys, never with more, and never with those of another session (
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any
 
@@ -88,14 +90,35 @@ class Session:
             UnsupportedBrowserError: The browser lacks a primitive.
         """
         await self._platform.crypto.verify_support()
-        async with self._change:
-            if self._open is None:
-                await self._resume()
+        await self._judge(self._resume)
         self._notices.start()
         return self.view
 
-    async def _resume(self) -> None:
-        while True:
+    def changing(self) -> AbstractAsyncContextManager[None]:
+        """Held during a change: until it is done, no tab judges this session by the version of the account.
+
+        Whoever changes the account holds this before the lock of this session, so nobody may ask for it within that.
+        """
+        return self._platform.tabs.lock("account")
+
+    async def _judge(self, go_on: Callable[..., Awaitable[bool]]) -> None:
+        """Goes on with the record, or not; where a tab may be changing the account just now, when it is done."""
+        async with self._change:
+            is_judged = await go_on(is_settled=False)
+        if not is_judged:
+            async with self.changing(), self._change:
+                await go_on(is_settled=True)
+
+    async def _resume(self, *, is_settled: bool) -> bool:
+        """Goes on with the record, unless something is open, or wipes what no session stands behind.
+
+        Args:
+            is_settled: Whether no tab is changing the account.
+
+        Returns:
+            False where one may be: nothing was done then.
+        """
+        while self._open is None:
             before = await self._store.load()
             active = await probe_server(self._api, self._events)
             async with self._store.lock():
@@ -103,10 +126,13 @@ class Session:
                 if _session_of(found) != _session_of(before):
                     continue  # Another tab signed in or out meanwhile: that one is to be judged.
                 if found is None or not found.kept.is_open(active, self._now_ms()):
+                    if found is not None and not is_settled and found.kept.is_in_doubt(active):
+                        return False
                     await self._forget()
-                    return
+                    return True
             await self._go_on(found)
-            return
+            break
+        return True
 
     async def _go_on(self, found: Found) -> None:
         """Goes on with the handles of the record, or locked when there are none or their time is over."""
@@ -313,20 +339,20 @@ class Session:
         own = self._kept.session_id if self._kept else None
         if own is not None and await self._is_gone(own):
             await self._end(own, "other-tab")
-        async with self._change:
-            if self._open is None:
-                await self._take_over(kind)
+        await self._judge(partial(self._take_over, kind))
 
-    async def _take_over(self, kind: str) -> None:
-        """Goes on with the record of another tab, unless this tab belonged to another person (A48)."""
+    async def _take_over(self, kind: str, *, is_settled: bool) -> bool:
+        """Goes on with the record of another tab, unless this tab belonged to another person (A48); as `_resume`."""
         found, before = await self._store.load(), self._state
-        if found is None or self._person not in {None, found.kept.active.user_id}:
-            return
-        await self._resume()
+        if self._open is not None or found is None or self._person not in {None, found.kept.active.user_id}:
+            return True
+        if not await self._resume(is_settled=is_settled):
+            return False
         if self._open is not None:
             self._publish(kind)
         elif self._state != before:
             self._publish("locked" if self._state == "locked" else "ended")
+        return True
 
     # --- The end of the tab ---
 

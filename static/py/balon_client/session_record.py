@@ -88,6 +88,10 @@ class KeptSession:
         is_same = isinstance(active, Active) and active.session_id == self.active.session_id
         return "account-changed" if is_same else "ended"
 
+    def is_in_doubt(self, active: ServerSession) -> bool:
+        """Whether a tab may be changing the account just now: it is of another version, or the cookie was renewed."""
+        return active is None or (isinstance(active, Active) and active.session_id == self.session_id)
+
     def is_of(self, active: Active) -> bool:
         """Whether the server's session is the one these keys were opened in, unchanged (A48)."""
         mine = self.active
