@@ -261,11 +261,21 @@ async def test_more_than_an_account_has_room_for_is_not_begun(old, server, monke
 
 async def test_what_was_begun_of_more_than_there_is_room_for_can_be_rolled_back(old, server, monkeypatch):
     before = plaintext_of(server)
-    await move(old)
+    task = asyncio.ensure_future(old.start_migration(1))
+    await old.until(lambda: server.asked("POST", BATCHES), "a first batch")
+    await old.pause_migration()
+    await task
     monkeypatch.setattr(migration_desk, "MAX_REMEMBERED", len(OLD) - 1)
     assert await refused(old.start_migration(None)) == "migration-too-large"
     await finish(old, old.roll_back_migration())
     assert plaintext_of(server) == before
+
+
+async def test_what_the_keyring_remembers_already_needs_no_room(old, server, monkeypatch):
+    await move(old)
+    server.migration_of(server.account_of(ALICE))["conversations"][OLD[0]["id"]]["verified"] = []
+    monkeypatch.setattr(migration_desk, "MAX_REMEMBERED", 1)
+    assert (await move_and_finish(old))["state"] == "finished"
 
 
 async def test_where_others_take_the_room_they_can_be_deleted(old, server, monkeypatch):

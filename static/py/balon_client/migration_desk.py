@@ -114,11 +114,11 @@ class MigrationDesk:
             MigrationTooLargeError: It never has.
             MigrationFullError: It has not, with what else it remembers.
         """
-        if len(survey.conversations) > MAX_REMEMBERED:
-            raise MigrationTooLargeError
         held, remembered = self.held, self.parts.keyring.content.conversations
         new = sum(held is None or held.id_of(each) not in remembered for each in survey.conversations)
-        if len(remembered) + new > MAX_REMEMBERED:
+        if new and len(survey.conversations) > MAX_REMEMBERED:
+            raise MigrationTooLargeError
+        if new and len(remembered) + new > MAX_REMEMBERED:
             raise MigrationFullError
 
     # --- Encrypted conversations ---
