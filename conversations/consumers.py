@@ -217,7 +217,7 @@ class BalonConsumer(AsyncJsonWebsocketConsumer):
         place = parsed["conversation_id"]
         companions = await _list_companions(requester_id=self.user_id, conversation_id=place)
         content = {"conversation_id": str(place), "user_id": str(self.user_id), "state": parsed["state"]}
-        await send_to_groups(map(person_group, companions), {"type": "presence", **content})
+        await send_to_groups([person_group(each) for each in companions], {"type": "presence", **content})
 
     async def presence(self, event: dict[str, Any]) -> None:
         """Another member is there, or writes."""

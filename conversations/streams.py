@@ -21,6 +21,7 @@ from conversations.models import Conversation, Message, Stream
 from conversations.selectors import STREAM_LIFETIME_MS
 from keystore import selectors as keys
 from keystore.clock import now_ms
+from keystore.commits import attempt_on_commit
 from keystore.notices import notify_on_commit
 
 ASKERS = frozenset({Role.OWNER, Role.MEMBER})
@@ -109,7 +110,7 @@ def stop_outdated_streams_on_commit(conversation: Conversation) -> None:
 
     A reply that the gateway does not know yet is stopped by its relay, as soon as the gateway has taken it.
     """
-    transaction.on_commit(partial(_stop_outdated, conversation.pk, conversation.epoch), robust=True)
+    attempt_on_commit(partial(_stop_outdated, conversation.pk, conversation.epoch))
 
 
 def _stop_outdated(conversation_id: UUID, epoch: int) -> None:
@@ -130,7 +131,7 @@ def drop_streams_on_commit(streams: QuerySet[Stream], reason: EndReason = EndRea
     stream_ids = list(streams.values_list("pk", flat=True))
     if stream_ids:
         Stream.objects.filter(pk__in=stream_ids).delete()
-        transaction.on_commit(partial(_delete_logs, stream_ids, reason), robust=True)
+        attempt_on_commit(partial(_delete_logs, stream_ids, reason))
 
 
 def expire_streams() -> None:

@@ -1,13 +1,18 @@
 """Hints to a person's sockets that something changed. They may be lost: clients also ask by themselves."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
-from django.db import transaction
+
+from keystore.commits import attempt_on_commit
+
+_AT_ONCE = 10
+"""Each takes a connection to Redis."""
 
 
 def person_group(user_id: UUID) -> str:
@@ -30,13 +35,13 @@ def notify_on_commit(user_ids: Iterable[UUID], what: str, conversation_id: UUID 
     """
     groups = [person_group(user_id) for user_id in user_ids]
     if groups:
-        transaction.on_commit(partial(_send, groups, notice_event(what, conversation_id)), robust=True)
+        attempt_on_commit(partial(_send, groups, notice_event(what, conversation_id)))
 
 
 def end_sockets_on_commit(session_id: UUID, reason: str) -> None:
     """Asks the sockets of an ended session to close at once; the sessions are polled as well."""
     event = {"type": "session.ended", "reason": reason}
-    transaction.on_commit(partial(_send, [session_group(session_id)], event), robust=True)
+    attempt_on_commit(partial(_send, [session_group(session_id)], event))
 
 
 def notice_event(what: str, conversation_id: UUID | None) -> dict[str, Any]:
@@ -52,9 +57,9 @@ def _send(groups: list[str], event: dict[str, Any]) -> None:
     async_to_sync(send_to_groups)(groups, event)
 
 
-async def send_to_groups(groups: Iterable[str], event: dict[str, Any]) -> None:
-    """Sends an event to groups of sockets, one after the other: each is a hint, and none waits for a slow reader."""
+async def send_to_groups(groups: Sequence[str], event: dict[str, Any]) -> None:
+    """Sends an event to groups of sockets, some at once: each is a hint, and none waits for a slow reader."""
     layer = get_channel_layer()
     if layer is not None:
-        for group in groups:
-            await layer.group_send(group, event)
+        for first in range(0, len(groups), _AT_ONCE):
+            await asyncio.gather(*(layer.group_send(group, event) for group in groups[first : first + _AT_ONCE]))

@@ -17,5 +17,5 @@ from conversations.frames.redis import RedisFrameLog
 def get_frame_log() -> FrameLog:
     """This process's frame log: Redis where that is configured, memory otherwise."""
     if settings.REDIS_URL:
-        return RedisFrameLog(settings.REDIS_URL)
+        return RedisFrameLog(settings.REDIS_URL, max_connections=settings.REDIS_CONNECTIONS)
     return MemoryFrameLog()

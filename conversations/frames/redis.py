@@ -43,9 +43,15 @@ class _Copy:
 class RedisFrameLog:
     """The logs of all processes that share one Redis."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, max_connections: int = 100) -> None:
+        """Connects when it is first used.
+
+        Args:
+            url: Where Redis is.
+            max_connections: Each log that is followed in this process holds one.
+        """
         self._url = url
-        self._redis: Redis = Redis.from_url(url)
+        self._redis: Redis = Redis.from_url(url, max_connections=max_connections)
         self._copies: dict[UUID, _Copy] = {}
         self._written: dict[UUID, int] = {}
 
