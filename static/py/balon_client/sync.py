@@ -44,7 +44,7 @@ class Sync:
         self._connection: Connection | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._background = Background(parts.events)
-        self._looks = Looks(self._look)
+        self._looks = Looks(parts.platform.clock, self._look)
         self._heard_s = 0.0
         self._state = ""
         self.chat: Chat
