@@ -2,16 +2,18 @@
 
 A message is compared with the two things that nobody can leave out, measured in the same run: sealing and signing it
 in WebCrypto alone, and the insert of its rows alone (scripts/bench/migration_batches.py). How memory grows is told by
-the peaks of the page's process and of the web tier for few and for many messages. Run for other sizes:
+the peaks of the page's process and of the web tier for few and for many messages; no debugger is connected meanwhile,
+since that would keep what goes over the network. Run for other sizes:
 ``python -m scripts.bench.migration 1000 100000``.
 """
 
 import random
+import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ import psutil
 from playwright.sync_api import Page, expect, sync_playwright
 
 from scripts.bench import migration_batches
-from scripts.bench.browsers import in_chromium
+from scripts.bench.browsers import Unwatched, own_bytes, unwatched_chromium
 from scripts.bench.rows import Row, format_table
 from scripts.bench.stack import NO_LIMITS
 from tests.browser.old_installation import LOGIN, PASSWORD, old_installation_at
@@ -32,7 +34,7 @@ from tests.stack.installation import Installation, free_port
 SIZES = (1_000, 10_000)
 IN_ONE = 100
 """Messages of a conversation."""
-LIMIT_MS = 3_600_000
+REGION = "Encrypt your older conversations"
 SEALED = 2_000
 SEAL_ALONE = """async (count) => {
     const root = await crypto.subtle.importKey("raw", new Uint8Array(32), "HKDF", false, ["deriveKey"]);
@@ -53,7 +55,7 @@ SEAL_ALONE = """async (count) => {
 
 @dataclass(frozen=True)
 class Outcome:
-    """One migration: microseconds a message, and peaks in MiB."""
+    """One migration: microseconds a message, and the most MiB that page and web tier held, without mapped files."""
 
     messages: int
     took_us: float
@@ -96,21 +98,23 @@ def migrate(messages: int) -> Outcome:
         run_in_thread() as upstream,
         old_installation_at(*at, Path(folder), upstream, make_texts(messages), **settings) as installation,
         sync_playwright() as playwright,
-        in_chromium(playwright) as context,
+        unwatched_chromium() as browser,
     ):
-        dora = enter(context.new_page(), installation)
-        with peaks(installation) as found:
-            took_s = run(dora)
-        seal_ms: float = dora.page.evaluate(SEAL_ALONE, SEALED)
-        database = installation.folder / "balon.sqlite3"
-        insert_s = migration_batches.insert_alone(database, installation.folder / "alone.sqlite3")
+        with browser.watched(playwright) as context:
+            start(context.new_page(), installation)
+        took_s, page_bytes, server_bytes = wait(browser, installation, messages)
+        with browser.watched(playwright) as context:
+            (page,) = (each for each in context.pages if each.url.startswith(installation.origin))
+            expect(page.get_by_role("region", name=REGION)).to_contain_text("each was read back and opened")
+            seal_ms: float = page.evaluate(SEAL_ALONE, SEALED)
+        insert_s = migration_batches.insert_alone(database_of(installation), installation.folder / "alone.sqlite3")
     return Outcome(
         messages=messages,
         took_us=took_s / messages * 1e6,
         insert_us=insert_s / messages * 1e6,
         seal_us=seal_ms / SEALED * 1e3,
-        page_mib=found["page"],
-        server_mib=found["server"],
+        page_mib=page_bytes / 2**20,
+        server_mib=server_bytes / 2**20,
     )
 
 
@@ -121,8 +125,8 @@ def make_texts(messages: int) -> Iterator[dict[str, Any]]:
         yield from make_conversation(rng, f"c{number}", IN_ONE)
 
 
-def enter(page: Page, installation: Installation) -> Person:
-    """The first sign-in since encryption."""
+def start(page: Page, installation: Installation) -> None:
+    """The first sign-in since encryption, up to the click on Start."""
     page.set_default_timeout(60_000)
     dora = Person(page, LOGIN, PASSWORD)
     page.goto(installation.origin)
@@ -130,34 +134,34 @@ def enter(page: Page, installation: Installation) -> Person:
     dora.sign_in()
     page.get_by_role("button", name="Make my keys").click()
     dora.put_kit_away()
-    return dora
-
-
-def run(dora: Person) -> float:
-    """Seconds from Start until every message was read back."""
-    region = dora.page.get_by_role("region", name="Encrypt your older conversations")
     dora.open_settings()
-    started = time.perf_counter()
-    region.get_by_role("button", name="Start", exact=True).click()
-    expect(region).to_contain_text("each was read back and opened", timeout=LIMIT_MS)
-    return time.perf_counter() - started
+    page.get_by_role("region", name=REGION).get_by_role("button", name="Start", exact=True).click()
 
 
-@contextmanager
-def peaks(installation: Installation) -> Iterator[dict[str, float]]:
-    """The peaks of resident memory, in MiB, of the busiest renderer and of the web tier until the block ends."""
-    found: dict[str, float] = {}
-    yield found
-    renderers = [each for each in psutil.Process().children(recursive=True) if "--type=renderer" in each.cmdline()]
-    found["page"] = max(peak_of(each.pid) for each in renderers)
-    found["server"] = peak_of(installation.processes["web"].pid)
+def wait(browser: Unwatched, installation: Installation, messages: int) -> tuple[float, int, int]:
+    """Waits until every message was read back.
+
+    Returns:
+        The seconds that it took, and the most bytes that page and web tier held meanwhile.
+    """
+    started, web = time.perf_counter(), psutil.Process(installation.processes["web"].pid)
+    page_bytes = server_bytes = 0
+    while count_verified(installation) < messages:
+        page_bytes, server_bytes = max(page_bytes, browser.page_bytes), max(server_bytes, own_bytes(web))
+        time.sleep(0.2)
+    return time.perf_counter() - started, page_bytes, server_bytes
 
 
-def peak_of(pid: int) -> float:
-    """The most memory that a process ever had, in MiB (Linux alone keeps it)."""
-    with closing(Path(f"/proc/{pid}/status").open()) as status:
-        line = next(line for line in status if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+def count_verified(installation: Installation) -> int:
+    """How many messages were read back."""
+    with closing(sqlite3.connect(database_of(installation))) as database:
+        (count,) = database.execute(f"SELECT COUNT(*) FROM {migration_batches.LINKS} WHERE is_verified").fetchone()  # noqa: S608
+    return int(count)
+
+
+def database_of(installation: Installation) -> Path:
+    """The file of an installation on SQLite."""
+    return installation.folder / "balon.sqlite3"
 
 
 if __name__ == "__main__":
