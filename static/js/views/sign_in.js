@@ -62,7 +62,7 @@ class SignIn extends Element {
   async #ask() {
     this.first = this.querySelector("#login").value;
     await this.updateComplete;
-    this.querySelector("#first-title").focus();
+    this.querySelector("h1").focus();
   }
 
   /** Only the person's own word makes keys: a server could call any account an old one. */
@@ -89,7 +89,6 @@ class SignIn extends Element {
   get #question() {
     return html`
       <form class="form" id="first-sign-in" @submit=${this.#confirm} aria-busy=${this.busy}>
-        <h2 id="first-title" tabindex="-1">Your first sign-in since Balon encrypts</h2>
         <p>
           This server says that <strong>${this.first}</strong> is from before encryption. If that is so, your keys are
           made in this browser now, and you get a recovery kit to keep.
@@ -119,7 +118,7 @@ class SignIn extends Element {
 
   get #entry() {
     return entry({
-      title: "Sign in",
+      title: this.first === null ? "Sign in" : "Your first sign-in since Balon encrypts",
       figure,
       body: html`
         ${this.#notice ? html`<p class="notice" role="status">${this.#notice}</p>` : nothing}
