@@ -58,9 +58,9 @@ async def spoken(tab, conversation_id: str) -> list:
     return [(each["author"]["kind"], each["text"]) for each in view["messages"]]
 
 
-async def reload(tab):
+async def reload(tab, *, after_s: int = 3):
     """The tab is gone, and another one of the same browser begins."""
-    await tab.clock.advance(3)
+    await tab.clock.advance(after_s)
     await tab.close()
     fresh = tab.profile.open_tab()
     await fresh.boot()
@@ -151,6 +151,13 @@ async def test_a_conversation_goes_on_with_what_was_imported(alice, server):
         "And a skerry?",
     ]
     assert stored(server) == [4]
+
+
+async def test_what_is_said_to_be_imported_is_so_for_a_tab_that_begins_at_once(alice):
+    raw = export()
+    await bring(alice, raw)
+    tab = await reload(alice, after_s=0)
+    assert [each["state"] for each in (await tab.preview_import(raw))["conversations"]] == ["imported"]
 
 
 async def test_the_same_file_makes_nothing_twice(alice, server):

@@ -1,6 +1,7 @@
 """Conversations from other products: a file is looked at, conversations are chosen and written (docs/imports.md)."""
 
 import asyncio
+import contextlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
@@ -177,6 +178,8 @@ class Importer:
             self._pace = None
             self._written.clear()
             self._chat.library.publish()
+        with contextlib.suppress(ClientError):  # What is not saved now waits for the next change.
+            await self._parts.keyring.save()
         return run.view()
 
     async def _chosen(self, opened: OpenedFile, ids: Collection[UUID]) -> Iterable[ImportedConversation]:
