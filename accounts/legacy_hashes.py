@@ -80,7 +80,7 @@ def adopt_hashes() -> Counter[str]:
 def retire_hashes() -> Counter[str]:
     """Deletes the hashes of adopted accounts: the previous release can sign none of them in any more.
 
-    Whoever changed to a password of which no record can be made keeps its hash, and has no record any more.
+    Where the password was changed to one of which no record can be made, the hash stays and the record goes.
 
     Returns:
         How many were retired, and how many were not for which reason.
