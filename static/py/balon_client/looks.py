@@ -34,4 +34,8 @@ class Looks:
                 await self._clock.sleep(BUSY_S)
             self._busy.discard(about)
             self._waiting.discard(about)
-            await self._look(what, conversation_id)
+            try:
+                await self._look(what, conversation_id)
+            finally:
+                if about not in self._waiting:  # What a server makes up leaves nothing behind.
+                    del self._turns[about]
